@@ -1,0 +1,63 @@
+/* One write() per line, so that lines of several threads never mix; see log.h. */
+#include "core/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+	int fd;
+	enum log_level level;
+	const char *prefix;
+} log_to = { 2, LOG_WARN, "sampan" };
+
+static const char *const names[] = { "error", "warn", "info", "debug" };
+
+void log_setup(int fd, enum log_level level, const char *prefix)
+{
+	log_to.fd = fd;
+	log_to.level = level;
+	log_to.prefix = prefix;
+}
+
+int log_level_parse(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			return (int)i;
+	return -1;
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+	char line[1024];
+	int len, saved = errno;
+	va_list ap;
+
+	if (level > log_to.level)
+		return;
+	len = snprintf(line, sizeof(line), "%s: %s%s", log_to.prefix,
+		level == LOG_ERROR ? "" : names[level], level == LOG_ERROR ? "" : ": ");
+	va_start(ap, fmt);
+	len += vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, ap);
+	va_end(ap);
+	if (len > (int)sizeof(line) - 2)
+		len = (int)sizeof(line) - 2;
+	line[len++] = '\n';
+	if (write(log_to.fd, line, (size_t)len) < 0)
+		errno = 0; /* a log that can't be written must not stop the machine */
+	errno = saved;
+}
+
+bool log_allowed(struct log_limit *limit)
+{
+	struct timespec ts;
+	int64_t now, next = __atomic_load_n(&limit->next_ms, __ATOMIC_RELAXED);
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	if (next && now < next)
+		return false;
+	return __atomic_compare_exchange_n(
+		&limit->next_ms, &next, now + 1000, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}

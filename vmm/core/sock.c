@@ -1,0 +1,129 @@
+/* Unix sockets by path; see sock.h. */
+#define _GNU_SOURCE
+#include "core/sock.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static int address(struct sockaddr_un *sa, const char *path, struct err *err)
+{
+	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (!*path)
+		return failx(err, -EINVAL, "the socket path is empty");
+	if (strlen(path) >= sizeof(sa->sun_path))
+		return failx(err, -ENAMETOOLONG, "socket path %s is longer than the %zu bytes that a unix socket allows",
+			path, sizeof(sa->sun_path) - 1);
+	strcpy(sa->sun_path, path);
+	return 0;
+}
+
+/* The lock is on the directory, so that it leaves no file behind. */
+static int lock_dir(const char *path)
+{
+	char dir[108], *slash;
+	int fd;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash == dir)
+		slash[1] = 0;
+	else if (slash)
+		*slash = 0;
+	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX))
+		auto_fd_close(&fd), fd = -1;
+	return fd;
+}
+
+/* What occupies the path: a live listener or something that is no socket is refused, a stale socket is removed. */
+static int clear_path(const struct sockaddr_un *sa, const char *what, struct err *err)
+{
+	AUTO_FD probe = -1;
+	struct stat st;
+
+	if (lstat(sa->sun_path, &st))
+		return errno == ENOENT ? 0 : fail(err, -errno, "listen on %s %s", what, sa->sun_path);
+	if (!S_ISSOCK(st.st_mode))
+		return failx(err, -EEXIST, "listen on %s %s: the path exists and is no socket", what, sa->sun_path);
+	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0)
+		return fail(err, -errno, "listen on %s %s", what, sa->sun_path);
+	if (!connect(probe, (const struct sockaddr *)sa, sizeof(*sa)) || errno != ECONNREFUSED)
+		return failx(err, -EADDRINUSE, "listen on %s %s: another process is listening there", what,
+			sa->sun_path);
+	if (unlink(sa->sun_path))
+		return fail(err, -errno, "remove stale socket %s", sa->sun_path);
+	return 0;
+}
+
+int sock_listen(struct sock_listener *l, const char *path, const char *what, struct err *err)
+{
+	AUTO_FD lock = -1;
+	AUTO_FD fd = -1;
+	struct sockaddr_un sa;
+	struct stat st;
+	mode_t mask;
+	int rc;
+
+	l->fd = -1;
+	rc = address(&sa, path, err);
+	if (rc)
+		return rc;
+	lock = lock_dir(path);
+	if (lock < 0)
+		return fail(err, -errno, "listen on %s %s", what, path);
+	rc = clear_path(&sa, what, err);
+	if (rc)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fail(err, -errno, "listen on %s %s", what, path);
+	mask = umask(0177);
+	rc = bind(fd, (struct sockaddr *)&sa, sizeof(sa));
+	umask(mask);
+	if (rc)
+		return fail(err, -errno, "listen on %s %s", what, path);
+	if (listen(fd, 16) || lstat(path, &st)) {
+		rc = fail(err, -errno, "listen on %s %s", what, path);
+		unlink(path);
+		return rc;
+	}
+	strcpy(l->path, path);
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	l->fd = take_fd(&fd);
+	return 0;
+}
+
+void sock_unlisten(struct sock_listener *l)
+{
+	struct stat st;
+
+	if (l->fd < 0)
+		return;
+	if (!lstat(l->path, &st) && st.st_dev == l->dev && st.st_ino == l->ino)
+		unlink(l->path);
+	close(l->fd);
+	l->fd = -1;
+}
+
+int sock_connect(int *out, const char *path, struct err *err)
+{
+	AUTO_FD fd = -1;
+	struct sockaddr_un sa;
+	int rc = address(&sa, path, err);
+
+	if (rc)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) ||
+		fcntl(fd, F_SETFL, O_NONBLOCK))
+		return fail(err, -errno, "connect to %s", path);
+	*out = take_fd(&fd);
+	return 0;
+}

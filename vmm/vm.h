@@ -1,0 +1,143 @@
+/*
+ * The one door to the microVM core: what a caller's front (command line, Kata driver, containerd shim) may say and hear.
+ *
+ * A struct vm is created from a struct vm_config, owned by the caller, and used from the loop thread only. Nothing here knows a
+ * protocol. After vm_start() the monitor opens, executes and connects nothing by itself. Errors are -errno with a sentence in err.
+ *
+ * Life cycle (enum vm_state): CREATED -start-> RUNNING <-pause/resume-> PAUSED; the guest's power-off, reboot or panic, a fatal error or
+ * vm_stop() lead to STOPPED, from which only vm_free() leads on (a reboot with config.reset_on_reboot stays RUNNING).
+ */
+#ifndef SAMPAN_VM_H
+#define SAMPAN_VM_H
+
+#include "block/block.h"
+#include "dev/chardev.h"
+#include "mem/mem.h"
+
+#define VM_MAX_CPUS	 64
+#define VM_MAX_NET_QUEUES 16 /* pairs */
+
+enum vm_irqchip {
+	VM_IRQCHIP_AUTO,	 /* the best that works here */
+	VM_IRQCHIP_AIA,		 /* in kernel, KVM chooses per vCPU between guest files and emulation */
+	VM_IRQCHIP_AIA_HWACCEL, /* in kernel, guest interrupt files only */
+	VM_IRQCHIP_AIA_EMUL,	 /* in kernel, emulated */
+};
+
+struct vm_disk {
+	const char *path; /* opened by the core, unless fd >= 0 */
+	int fd;		  /* >= 0: taken over */
+	const char *id;	  /* serial number, at most 20 bytes; NULL: none */
+	bool readonly;
+	unsigned queues; /* 0: one per vCPU, at most 8 */
+	enum block_io io;
+};
+
+enum vm_vhost { VM_VHOST_AUTO, VM_VHOST_ON, VM_VHOST_OFF };
+
+struct vm_net {
+	const char *tap; /* name of an existing or creatable tap, unless nfds > 0 */
+	const char *id;	 /* for messages and QMP; NULL: "netN" */
+	int fds[VM_MAX_NET_QUEUES]; /* tap descriptors, one a queue pair; taken over */
+	unsigned nfds;
+	unsigned queues; /* pairs, for a tap by name; 0: 1 */
+	uint8_t mac[6];	 /* all zero: one is derived */
+	uint16_t mtu;	 /* 0: not offered */
+	enum vm_vhost vhost;
+};
+
+struct vm_vsock {
+	bool present;
+	uint32_t cid;	 /* the guest's, 3..2^32-2; for uds it is what the guest sees (default 3) */
+	int vhost_fd;	 /* >= 0: an open /dev/vhost-vsock, taken over; else opened */
+	const char *uds; /* hybrid form: the unix socket to listen on; NULL: vhost */
+};
+
+struct vm_console {
+	const char *name; /* port name; NULL for the first: a plain console (hvc0) */
+	struct chardev_config chardev;
+};
+
+struct vm_config {
+	const char *name;   /* NULL: "sampan" */
+	const char *kernel; /* path; RISC-V Image, gzip, zstd or ELF */
+	const char *initrd; /* NULL: none */
+	const char *append; /* kernel command line; NULL: "" */
+	unsigned cpus;	    /* started; 1..max_cpus */
+	unsigned max_cpus;  /* created; 0: cpus */
+	uint64_t mem_size;  /* bytes; a multiple of 2 MiB */
+	struct mem_opts mem;
+	enum vm_irqchip irqchip;
+	bool reset_on_reboot; /* the guest's reboot restarts the machine instead of stopping it */
+	struct chardev_config serial; /* ttyS0 */
+	const struct vm_console *consoles; /* virtio-console ports */
+	unsigned nconsoles;
+	const struct vm_disk *disks;
+	unsigned ndisks;
+	const struct vm_net *nets;
+	unsigned nnets;
+	struct vm_vsock vsock;
+	bool no_rng;
+	uint64_t rng_rate; /* bytes per second; 0: 1 MiB/s */
+	void (*on_event)(void *arg, int event, const char *detail); /* enum vm_event; loop thread */
+	void (*on_escape)(void *arg); /* Ctrl-A X on a terminal console; loop thread */
+	void *arg;
+};
+
+enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_STOPPED };
+
+enum vm_event {
+	VM_EVENT_SHUTDOWN, /* the guest powered off, or vm_stop(); state is STOPPED */
+	VM_EVENT_RESET,	   /* the guest rebooted: STOPPED, or RUNNING with reset_on_reboot */
+	VM_EVENT_PANIC,	   /* the guest told of a kernel panic (pvpanic) */
+	VM_EVENT_PAUSED,
+	VM_EVENT_RESUMED,
+	VM_EVENT_FAILED, /* KVM can't go on; detail says why; STOPPED */
+};
+
+/* Why a stopped machine stopped. */
+enum vm_end { VM_END_NONE, VM_END_POWEROFF, VM_END_REBOOT, VM_END_PANIC, VM_END_HOST, VM_END_FAILED };
+
+struct vm;
+
+struct vm_cpu_info {
+	unsigned index;
+	int thread_id; /* 0 before start */
+};
+
+struct vm_device_info {
+	const char *id;	  /* "disk0", "net0", ... or the user's */
+	const char *kind; /* "virtio-blk", "ns16550a", ... */
+	uint64_t gpa;
+	unsigned irq; /* wired interrupt source; 0: none */
+};
+
+struct vm_info {
+	enum vm_state state;
+	enum vm_end end;
+	const char *name;
+	unsigned cpus, max_cpus, ndevices;
+	uint64_t mem_size;
+	const char *irqchip; /* "aia (auto)", ... */
+};
+
+int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, struct err *err) MUST_USE;
+void vm_free(struct vm *vm);
+
+int vm_start(struct vm *vm, struct err *err) MUST_USE;
+int vm_pause(struct vm *vm, struct err *err) MUST_USE;	/* returns when no vCPU runs and no request is in flight */
+int vm_resume(struct vm *vm, struct err *err) MUST_USE;
+int vm_reset(struct vm *vm, struct err *err) MUST_USE;
+void vm_stop(struct vm *vm); /* ends the guest at once; disks are flushed; VM_EVENT_SHUTDOWN follows unless already stopped */
+
+void vm_query(const struct vm *vm, struct vm_info *info);
+int vm_query_cpu(const struct vm *vm, unsigned index, struct vm_cpu_info *info);
+int vm_query_device(const struct vm *vm, unsigned index, struct vm_device_info *info);
+
+/*
+ * What this host can do, tried step by step, a line each, for `sampan check`: emit(arg, ok, what, detail) with ok 1 yes, 0 no but not
+ * needed, -1 no and needed. Returns 0 when a VM could be started here.
+ */
+int vm_check_host(void (*emit)(void *arg, int ok, const char *what, const char *detail), void *arg);
+
+#endif
