@@ -1,4 +1,5 @@
-/* One write() per line, so that lines of several threads never mix; see log.h. */
+/* One write() per line, so that lines of several threads never mix; a control byte is shown as '?', so that a line stays one.
+ * See log.h. */
 #include "core/log.h"
 
 #include <stdarg.h>
@@ -31,20 +32,23 @@ int log_level_parse(const char *name)
 void log_msg(enum log_level level, const char *fmt, ...)
 {
 	char line[1024];
-	int len, saved = errno;
+	int saved = errno;
+	size_t len;
 	va_list ap;
 
 	if (level > log_to.level)
 		return;
-	len = snprintf(line, sizeof(line), "%s: %s%s", log_to.prefix,
+	snprintf(line, sizeof(line) - 1, "%s: %s%s", log_to.prefix,
 		level == LOG_ERROR ? "" : names[level], level == LOG_ERROR ? "" : ": ");
+	len = strlen(line);
 	va_start(ap, fmt);
-	len += vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, ap);
+	vsnprintf(line + len, sizeof(line) - 1 - len, fmt, ap);
 	va_end(ap);
-	if (len > (int)sizeof(line) - 2)
-		len = (int)sizeof(line) - 2;
+	for (len = 0; line[len]; len++)
+		if ((unsigned char)line[len] < 0x20 || line[len] == 0x7f)
+			line[len] = '?';
 	line[len++] = '\n';
-	if (write(log_to.fd, line, (size_t)len) < 0)
+	if (write(log_to.fd, line, len) < 0)
 		errno = 0; /* a log that can't be written must not stop the machine */
 	errno = saved;
 }

@@ -11,8 +11,9 @@
 struct loop {
 	int epoll;
 	struct watch wake;
-	pthread_mutex_t lock; /* guards deferred, last, batch */
+	pthread_mutex_t lock; /* guards deferred, last, ndeferred, batch */
 	struct deferred *deferred, **last;
+	unsigned ndeferred;
 	struct epoll_event batch[BATCH]; /* what epoll returned; a removed watch is erased from it */
 	int nbatch;
 	bool quit;
@@ -114,6 +115,7 @@ void loop_defer(struct loop *loop, struct deferred *d)
 		d->next = NULL;
 		*loop->last = d;
 		loop->last = &d->next;
+		loop->ndeferred++;
 	}
 	pthread_mutex_unlock(&loop->lock);
 	wake(loop);
@@ -128,26 +130,41 @@ void loop_undefer(struct loop *loop, struct deferred *d)
 		*p = d->next;
 		if (loop->last == &d->next)
 			loop->last = p;
+		loop->ndeferred--;
 		break;
 	}
 	d->queued = false;
 	pthread_mutex_unlock(&loop->lock);
 }
 
+static struct deferred *next_deferred(struct loop *loop)
+{
+	struct deferred *d;
+
+	pthread_mutex_lock(&loop->lock);
+	d = loop->deferred;
+	if (d) {
+		loop->deferred = d->next;
+		if (!loop->deferred)
+			loop->last = &loop->deferred;
+		d->queued = false;
+		loop->ndeferred--;
+	}
+	pthread_mutex_unlock(&loop->lock);
+	return d;
+}
+
+/* At most as many as there were: one that queues itself again has its turn after the descriptors'. */
 static void run_deferred(struct loop *loop)
 {
-	for (;;) {
-		struct deferred *d;
+	unsigned n;
 
-		pthread_mutex_lock(&loop->lock);
-		d = loop->deferred;
-		if (d) {
-			loop->deferred = d->next;
-			if (!loop->deferred)
-				loop->last = &loop->deferred;
-			d->queued = false;
-		}
-		pthread_mutex_unlock(&loop->lock);
+	pthread_mutex_lock(&loop->lock);
+	n = loop->ndeferred;
+	pthread_mutex_unlock(&loop->lock);
+	while (n--) {
+		struct deferred *d = next_deferred(loop);
+
 		if (!d)
 			return;
 		d->fn(d);

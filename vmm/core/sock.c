@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#define LOCK_TRIES 50 /* of 10 ms */
+
 static int address(struct sockaddr_un *sa, const char *path, struct err *err)
 {
 	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
@@ -22,7 +24,7 @@ static int address(struct sockaddr_un *sa, const char *path, struct err *err)
 	return 0;
 }
 
-/* The lock is on the directory, so that it leaves no file behind. */
+/* The lock is on the directory, so that it leaves no file behind. Whoever may read the directory can hold it, so the wait ends. */
 static int lock_dir(const char *path)
 {
 	char dir[108], *slash;
@@ -35,8 +37,13 @@ static int lock_dir(const char *path)
 	else if (slash)
 		*slash = 0;
 	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && flock(fd, LOCK_EX))
-		auto_fd_close(&fd), fd = -1;
+	for (int tries = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB); tries++) {
+		if (errno != EWOULDBLOCK || tries == LOCK_TRIES) {
+			auto_fd_close(&fd);
+			return -1;
+		}
+		usleep(10000);
+	}
 	return fd;
 }
 
@@ -53,10 +60,11 @@ static int clear_path(const struct sockaddr_un *sa, const char *what, struct err
 	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (probe < 0)
 		return fail(err, -errno, "listen on %s %s", what, sa->sun_path);
-	if (!connect(probe, (const struct sockaddr *)sa, sizeof(*sa)) || errno != ECONNREFUSED)
+	if (!connect(probe, (const struct sockaddr *)sa, sizeof(*sa)) ||
+		(errno != ECONNREFUSED && errno != ENOENT))
 		return failx(err, -EADDRINUSE, "listen on %s %s: another process is listening there", what,
 			sa->sun_path);
-	if (unlink(sa->sun_path))
+	if (unlink(sa->sun_path) && errno != ENOENT) /* its owner may just have removed it */
 		return fail(err, -errno, "remove stale socket %s", sa->sun_path);
 	return 0;
 }
@@ -120,9 +128,9 @@ int sock_connect(int *out, const char *path, struct err *err)
 
 	if (rc)
 		return rc;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) ||
-		fcntl(fd, F_SETFL, O_NONBLOCK))
+	/* Non-blocking from the start: a listener that accepts nothing must not hold up the caller's loop. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
 		return fail(err, -errno, "connect to %s", path);
 	*out = take_fd(&fd);
 	return 0;

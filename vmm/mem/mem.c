@@ -103,8 +103,12 @@ static int back(struct mem_region *r, const struct mem_opts *opts, struct err *e
 int mem_add(struct mem *mem, uint64_t gpa, uint64_t size, const struct mem_opts *opts, struct err *err)
 {
 	struct mem_region r = { .gpa = gpa, .size = size, .memfd = -1 };
+	uint64_t end;
 	int rc;
 
+	if (!size || !add_ok(size, HUGE_PAGE, &end) || !add_ok(gpa, size, &end))
+		return fail(err, -EINVAL, "place %llu bytes of guest memory at 0x%llx",
+			(unsigned long long)size, (unsigned long long)gpa);
 	r.hva = reserve(size);
 	if (!r.hva)
 		return fail(err, -errno, "reserve %llu MiB of address space for guest memory",

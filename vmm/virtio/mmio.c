@@ -87,9 +87,24 @@ static int wire_kick(struct virtio_mmio *m, unsigned q)
 	if (rc)
 		return rc;
 	k->wired = true;
-	if (m->dev->ops->kicks_in_kernel)
-		return 0;
-	return loop_add(m->dev->loop, &k->watch, k->fd, EPOLLIN, kicked);
+	return 0;
+}
+
+static bool in_kernel(const struct virtio_dev *dev, unsigned q)
+{
+	return dev->kernel_queues & (UINT32_C(1) << q);
+}
+
+/* After ops->start, which says what vhost took. A kick that came before is still in its eventfd. */
+static int watch_kicks(struct virtio_mmio *m)
+{
+	struct virtio_dev *dev = m->dev;
+	int rc = 0;
+
+	for (unsigned q = 0; q < dev->nqueues && !rc; q++)
+		if (m->kick[q].wired && !in_kernel(dev, q))
+			rc = loop_add(dev->loop, &m->kick[q].watch, m->kick[q].fd, EPOLLIN, kicked);
+	return rc;
 }
 
 static void unwire_kick(struct virtio_mmio *m, unsigned q)
@@ -114,13 +129,15 @@ static void start(struct virtio_mmio *m)
 			rc = wire_kick(m, q);
 		}
 	if (rc) {
-		log_warn("%s: get notified of its queues: %s", dev->label, strerror(-rc));
-		dev->broken = true;
+		log_limited(&dev->limit, "%s: get notified of its queues: %s", dev->label, strerror(-rc));
+		virtio_broken(dev, "its queues can't be served");
 		return;
 	}
 	dev->started = true;
 	if (dev->ops->start && dev->ops->start(dev) < 0)
 		virtio_broken(dev, "it could not be started");
+	else if (watch_kicks(m))
+		virtio_broken(dev, "its queues could not be watched");
 }
 
 static void stop(struct virtio_mmio *m)
@@ -132,6 +149,7 @@ static void stop(struct virtio_mmio *m)
 	if (dev->started && dev->ops->stop)
 		dev->ops->stop(dev);
 	dev->started = false;
+	dev->kernel_queues = 0;
 }
 
 /* §4.2.3.1.1: everything as at power-on. */
@@ -291,7 +309,7 @@ static void read_config(const struct virtio_dev *dev, uint64_t off, uint8_t *dat
 
 static void write_config(struct virtio_dev *dev, uint64_t off, const void *data, unsigned len)
 {
-	if (off < dev->config_writable_off ||
+	if (len > 4 || off < dev->config_writable_off || /* §4.2.2.2: nothing is written 8 bytes at a time */
 		off + len > dev->config_writable_off + dev->config_writable_len)
 		return;
 	memcpy(dev->config + off, data, len);
@@ -367,7 +385,7 @@ void virtio_mmio_resume(struct virtio_mmio *m)
 		dev->ops->resume(dev);
 	dev->paused = false;
 	for (unsigned q = 0; q < dev->nqueues; q++) /* what was kicked meanwhile */
-		if (virtio_live(dev) && dev->queue[q].ready && !dev->ops->kicks_in_kernel)
+		if (virtio_live(dev) && dev->queue[q].ready && !in_kernel(dev, q))
 			dev->ops->kick(dev, q);
 	virtio_unlock(dev);
 }

@@ -78,14 +78,14 @@ void queue_reset(struct queue *q)
 	*q = (struct queue){ .max = max };
 }
 
-static int add_seg(struct chain *c, const struct mem *mem, const struct vring_desc *d)
+static int add_seg(struct chain *c, const struct queue *q, const struct mem *mem, const struct vring_desc *d)
 {
 	bool in = d->flags & VRING_DESC_F_WRITE;
 	uint32_t *sum = in ? &c->in_len : &c->out_len, total;
 	unsigned n = c->nout + c->nin;
 	void __guest *p = mem_at(mem, d->addr, d->len);
 
-	if (!p || n == QUEUE_MAX_SIZE)
+	if (!p || n == q->size) /* §2.7.5.3.1: no chain is longer than the queue, whatever table it is in */
 		return -EINVAL;
 	if (!in && c->nin) /* §2.7.4.2: readable before writable */
 		return -EINVAL;
@@ -118,7 +118,7 @@ static int walk(struct chain *c, const struct queue *q, const struct mem *mem, u
 				return -EINVAL;
 			return walk(c, q, mem, d.addr, (uint32_t)(d.len / DESC_SIZE), 0, true);
 		}
-		rc = add_seg(c, mem, &d);
+		rc = add_seg(c, q, mem, &d);
 		if (rc)
 			return rc;
 		if (!(d.flags & VRING_DESC_F_NEXT))

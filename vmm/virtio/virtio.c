@@ -72,3 +72,12 @@ int virtio_pop(struct virtio_dev *dev, unsigned q, struct chain *c)
 			return 0;
 	}
 }
+
+void virtio_kick_again(struct virtio_dev *dev, unsigned q)
+{
+	uint64_t one = 1;
+	int fd = dev->bus ? dev->bus->kick_fd(dev, q) : -1;
+
+	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+		log_limited(&dev->limit, "%s: wake its queue %u: %s", dev->label, q, strerror(errno));
+}

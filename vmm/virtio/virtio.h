@@ -24,7 +24,6 @@ struct virtio_dev;
 struct virtio_ops {
 	const char *name; /* "blk", for logs */
 	uint32_t id;	  /* virtio 1.2 §5 */
-	bool kicks_in_kernel; /* the device hands its kick descriptors to vhost itself; the loop doesn't watch them */
 
 	/* DRIVER_OK: dev->acked is final, ready queues are ready. < 0 sets DEVICE_NEEDS_RESET. */
 	int (*start)(struct virtio_dev *dev);
@@ -72,6 +71,7 @@ struct virtio_dev {
 	bool paused;
 	uint32_t config_generation;
 	unsigned nqueues;
+	uint32_t kernel_queues; /* bit q: ops->start gave queue q to vhost, so the loop does not watch its kicks; cleared after stop */
 	struct queue queue[VIRTIO_MAX_QUEUES];
 	uint8_t config[256];   /* the device-specific configuration space */
 	unsigned config_size;  /* bytes of it that exist */
@@ -120,5 +120,8 @@ void virtio_broken(struct virtio_dev *dev, const char *why);
  * which has then been dealt with). Re-arms the driver's kick when the ring is empty.
  */
 int virtio_pop(struct virtio_dev *dev, unsigned q, struct chain *c) MUST_USE;
+
+/* Has the loop call ops->kick for queue q again, after the other descriptors had their turn: for a device that ends a long batch. */
+void virtio_kick_again(struct virtio_dev *dev, unsigned q);
 
 #endif

@@ -1,0 +1,204 @@
+/*
+ * vCPU threads. KVM_RUN is left by a signal whose handler does nothing; immediate_exit closes the gap between the look at
+ * want and the ioctl.
+ */
+#define _GNU_SOURCE
+#include "kvm/vcpu.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#define STACK_SIZE (128 * KiB)
+
+static int kick_signal(void)
+{
+	return SIGRTMIN;
+}
+
+static void kicked(int sig UNUSED)
+{
+}
+
+void vcpu_set_init(struct vcpu_set *set, const struct vcpu_ops *ops, void *arg)
+{
+	struct sigaction sa = { .sa_handler = kicked };
+
+	*set = (struct vcpu_set){ .ops = ops, .arg = arg };
+	pthread_mutex_init(&set->lock, NULL);
+	pthread_cond_init(&set->changed, NULL);
+	sigaction(kick_signal(), &sa, NULL);
+}
+
+void vcpu_set_fini(struct vcpu_set *set)
+{
+	pthread_mutex_destroy(&set->lock);
+	pthread_cond_destroy(&set->changed);
+}
+
+int vcpu_create(struct vcpu *v, const struct kvm *kvm, unsigned index, struct err *err)
+{
+	void *p;
+
+	*v = (struct vcpu){ .index = index, .fd = -1 };
+	v->fd = ioctl(kvm->vm, KVM_CREATE_VCPU, (unsigned long)index);
+	if (v->fd < 0)
+		return fail(err, -errno, "KVM_CREATE_VCPU of vCPU %u", index);
+	p = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (p == MAP_FAILED) {
+		int rc = fail(err, -errno, "map the run area of vCPU %u", index);
+
+		vcpu_close(v);
+		return rc;
+	}
+	v->run = p;
+	v->run_size = kvm->run_size;
+	return 0;
+}
+
+void vcpu_close(struct vcpu *v)
+{
+	if (v->run)
+		munmap(v->run, v->run_size);
+	if (v->fd >= 0)
+		close(v->fd);
+	v->run = NULL;
+	v->fd = -1;
+}
+
+int vcpu_get_reg(const struct vcpu *v, uint64_t id, void *value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
+
+	return ioctl(v->fd, KVM_GET_ONE_REG, &reg) ? -errno : 0;
+}
+
+int vcpu_set_reg(const struct vcpu *v, uint64_t id, const void *value)
+{
+	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
+
+	return ioctl(v->fd, KVM_SET_ONE_REG, &reg) ? -errno : 0;
+}
+
+/* Returns false when the thread is to end. */
+static bool parked(struct vcpu *v, bool stay)
+{
+	struct vcpu_set *set = v->set;
+	bool run;
+
+	pthread_mutex_lock(&set->lock);
+	if (stay || set->want != VCPUS_RUN) {
+		set->running--;
+		pthread_cond_broadcast(&set->changed);
+		if (stay) /* what made it park asks for a pause first: only a later vcpus_run() lets it go on */
+			while (set->want == VCPUS_RUN)
+				pthread_cond_wait(&set->changed, &set->lock);
+		while (set->want == VCPUS_PARK)
+			pthread_cond_wait(&set->changed, &set->lock);
+		set->running++;
+	}
+	run = set->want == VCPUS_RUN;
+	pthread_mutex_unlock(&set->lock);
+	return run;
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct vcpu *v = arg;
+	struct vcpu_set *set = v->set;
+	bool stay = false;
+
+	__atomic_store_n(&v->thread_id, gettid(), __ATOMIC_RELEASE);
+	while (parked(v, stay)) {
+		stay = false;
+		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&set->want, __ATOMIC_SEQ_CST) != VCPUS_RUN)
+			continue;
+		while (__atomic_load_n(&set->want, __ATOMIC_RELAXED) == VCPUS_RUN && !stay) {
+			if (!ioctl(v->fd, KVM_RUN, 0)) {
+				stay = !set->ops->exit(v, set->arg);
+			} else if (errno != EINTR && errno != EAGAIN) {
+				set->ops->failed(v, -errno, set->arg);
+				stay = true;
+			}
+		}
+	}
+	pthread_mutex_lock(&set->lock);
+	set->running--;
+	pthread_cond_broadcast(&set->changed);
+	pthread_mutex_unlock(&set->lock);
+	return NULL;
+}
+
+int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err)
+{
+	char name[16];
+	sigset_t all, kick, old;
+	pthread_attr_t attr;
+	int rc;
+
+	v->set = set;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	sigfillset(&all);
+	sigdelset(&all, kick_signal());
+	sigemptyset(&kick);
+	sigaddset(&kick, kick_signal());
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	set->running++;
+	rc = pthread_create(&v->thread, &attr, vcpu_main, v);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	if (rc) {
+		set->running--;
+		return fail(err, -rc, "start the thread of vCPU %u", v->index);
+	}
+	v->has_thread = true;
+	snprintf(name, sizeof(name), "vcpu%u", v->index);
+	pthread_setname_np(v->thread, name);
+	return 0;
+}
+
+/* Tells every thread and waits until none runs. */
+static void stop_all(struct vcpu_set *set, struct vcpu *vcpus, unsigned n, int want)
+{
+	pthread_mutex_lock(&set->lock);
+	__atomic_store_n(&set->want, want, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&set->changed);
+	for (unsigned i = 0; i < n; i++)
+		if (vcpus[i].has_thread) {
+			__atomic_store_n(&vcpus[i].run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+			pthread_kill(vcpus[i].thread, kick_signal());
+		}
+	while (set->running)
+		pthread_cond_wait(&set->changed, &set->lock);
+	pthread_mutex_unlock(&set->lock);
+}
+
+void vcpus_run(struct vcpu_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	__atomic_store_n(&set->want, VCPUS_RUN, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&set->changed);
+	pthread_mutex_unlock(&set->lock);
+}
+
+void vcpus_pause(struct vcpu_set *set, struct vcpu *vcpus, unsigned n)
+{
+	stop_all(set, vcpus, n, VCPUS_PARK);
+}
+
+void vcpus_end(struct vcpu_set *set, struct vcpu *vcpus, unsigned n)
+{
+	stop_all(set, vcpus, n, VCPUS_END);
+	for (unsigned i = 0; i < n; i++)
+		if (vcpus[i].has_thread) {
+			pthread_join(vcpus[i].thread, NULL);
+			vcpus[i].has_thread = false;
+			vcpus[i].thread_id = 0;
+		}
+}

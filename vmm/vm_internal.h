@@ -1,0 +1,101 @@
+/*
+ * What struct vm is made of; for the vm_*.c files only.
+ *
+ * vm.c has the life cycle, vm_machine.c the KVM half (up and down, so that a reset is a new machine around the same devices),
+ * vm_devices.c the devices, vm_exit.c what vCPU exits mean, vm_check.c the look at the host.
+ */
+#ifndef SAMPAN_VM_INTERNAL_H
+#define SAMPAN_VM_INTERNAL_H
+
+#include "bus.h"
+#include "dev/pvpanic.h"
+#include "dev/rtc.h"
+#include "dev/uart.h"
+#include "kvm/vcpu.h"
+#include "riscv/fdt.h"
+#include "riscv/image.h"
+#include "riscv/irqchip.h"
+#include "riscv/isa.h"
+#include "riscv/map.h"
+#include "riscv/sbi.h"
+#include "virtio/devices.h"
+#include "virtio/mmio.h"
+#include "vm.h"
+
+#define VM_MAX_DEVICES (MAP_VIRTIO_SLOTS + 3)
+
+/* A device as the guest finds it: an address, a wired interrupt, the eventfd that raises it. */
+struct vm_device {
+	char id[24];
+	const char *kind;
+	enum fdt_device_kind fdt_kind;
+	uint64_t gpa, size;
+	unsigned irq;
+	int irqfd; /* not owned for virtio: the transport's */
+	struct virtio_mmio *mmio; /* NULL: not virtio */
+};
+
+/* Bits of vm->posted: what vCPU threads have to tell the loop. */
+enum { POST_POWEROFF = 1, POST_REBOOT = 2, POST_PANIC = 4, POST_FAILED = 8 };
+
+struct vm {
+	/* The caller's wishes; strings are ours. */
+	char *name, *kernel, *initrd, *append;
+	int kernel_fd, initrd_fd;
+	unsigned cpus, max_cpus;
+	uint64_t mem_size;
+	enum vm_irqchip want_irqchip;
+	bool reset_on_reboot;
+	void (*on_event)(void *arg, int event, const char *detail);
+	void (*on_escape)(void *arg);
+	void *arg;
+
+	struct loop *loop;
+	enum vm_state state;
+	enum vm_end end;
+
+	/* The machine. */
+	struct mem mem;
+	struct kvm kvm;
+	struct vcpu vcpu[VM_MAX_CPUS]; /* max_cpus of them */
+	struct vcpu_set vcpus;
+	struct irqchip *irqchip;
+	struct isa isa;
+	struct boot_layout layout;
+	struct sbi_env sbi;
+
+	/* The devices. */
+	struct bus bus;
+	struct mmio_host mmio_host;
+	struct vm_device device[VM_MAX_DEVICES];
+	unsigned ndevices, nvirtio;
+	struct chardev *serial;
+	struct uart *uart;
+	struct rtc *rtc;
+	struct pvpanic *pvpanic;
+
+	/* From vCPU threads to the loop. */
+	struct deferred deferred;
+	uint32_t posted;  /* atomic */
+	char failure[256]; /* written once, before POST_FAILED */
+	bool failed;	  /* atomic: failure is taken */
+	struct log_limit limit;
+};
+
+/* vm_devices.c */
+int vm_devices_new(struct vm *vm, const struct vm_config *cfg, struct err *err) MUST_USE;
+void vm_devices_free(struct vm *vm);
+void vm_devices_pause(struct vm *vm);
+void vm_devices_resume(struct vm *vm);
+void vm_devices_reset(struct vm *vm);
+
+/* vm_machine.c */
+int vm_machine_up(struct vm *vm, struct err *err) MUST_USE; /* after devices exist; KVM is open, with a machine */
+int vm_machine_boot(struct vm *vm, struct err *err) MUST_USE; /* kernel, device tree, hart 0's registers, threads */
+void vm_machine_down(struct vm *vm); /* threads, vCPUs, interrupt controller, KVM machine */
+
+/* vm_exit.c */
+extern const struct vcpu_ops vm_vcpu_ops;
+void vm_post(struct vm *vm, uint32_t bit); /* any thread */
+
+#endif
