@@ -264,6 +264,15 @@ static void soc(struct out *o, const struct fdt_machine *m)
 	end(o);
 }
 
+size_t fdt_size_bound(const struct fdt_machine *m)
+{
+	size_t per_cpu = 1024 + strlen(m->isa.isa);
+
+	for (unsigned i = 0; i < m->isa.nexts; i++)
+		per_cpu += strlen(m->isa.exts[i]) + 1;
+	return 4096 + strlen(m->bootargs) + m->ncpus * per_cpu + m->ndevices * 256;
+}
+
 int fdt_build(void *buf, size_t size, const struct fdt_machine *m, struct err *err)
 {
 	struct out o = { .fdt = buf };

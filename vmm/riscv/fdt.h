@@ -42,6 +42,9 @@ struct fdt_machine {
 	unsigned ndevices;
 };
 
+/* Bytes that are always enough for this machine's tree. (libfdt clears all it is given: less is faster.) */
+size_t fdt_size_bound(const struct fdt_machine *m);
+
 /* Writes the tree into buf; its size is in the header. -ENOSPC with a sentence when size bytes are too few. */
 int fdt_build(void *buf, size_t size, const struct fdt_machine *m, struct err *err) MUST_USE;
 
