@@ -28,7 +28,8 @@ else
   ifdef CROSS
     RV_CC := $(CROSS)gcc
   else
-    RV_CC := $(IN_TOOLS) clang-19 --target=riscv64-linux-gnu --sysroot=$(CACHE)/sysroot/current -fuse-ld=lld
+    RV_CC := $(IN_TOOLS) clang-19 --target=riscv64-linux-gnu --sysroot=$(CACHE)/sysroot/current
+    RV_LD := -fuse-ld=lld
   endif
   PREPARED := $(O)/prepared
 endif
@@ -38,7 +39,7 @@ WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrough -Wstrict-
 HARDEN := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero
 BASE_CFLAGS := -std=gnu11 -g -Ivmm -I. -MMD -MP -DSAMPAN_VERSION='"$(VERSION)"' $(WARN)
 RV_CFLAGS := $(BASE_CFLAGS) -O2 $(HARDEN) -ffunction-sections -fdata-sections $(CFLAGS)
-RV_LDFLAGS := -static-pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(LDFLAGS)
+RV_LDFLAGS := $(RV_LD) -static-pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(LDFLAGS)
 NATIVE_CFLAGS := $(BASE_CFLAGS) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
 
 all: programs
@@ -79,6 +80,8 @@ $(foreach p,$(PROGRAM_NAMES),$(eval $(call program,$(p),$($(p)_SOURCES),$($(p)_L
 $(foreach t,$(TEST_SOURCES),$(eval $(call native_test,$(t:%.c=%),$(t) $(NEUTRAL_SOURCES) $($(t)_EXTRA),$(NEUTRAL_LIBS))))
 
 programs: $(PROGRAMS)
+
+include integration/checks.mk
 
 $(O)/prepared: $(BED)/prepare
 	@mkdir -p $(O)

@@ -1,0 +1,11 @@
+# What runs in the emulated host: the demo, the stories, the benchmarks.
+PROGRAM_NAMES += bench-launch
+bench-launch_SOURCES := integration/bench/launch.c
+
+.PHONY: demo bench
+demo: programs
+	$(Q)integration/demo/run
+
+bench: programs
+	$(Q)integration/bench/run
+#: make bench      boot time, guest entries and own memory beside QEMU's, under -icount: build/bench/result.json

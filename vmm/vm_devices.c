@@ -6,27 +6,25 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 static struct vm_device *add_device(struct vm *vm, const char *id, const char *kind)
 {
 	struct vm_device *d = &vm->device[vm->ndevices++];
 
-	*d = (struct vm_device){ .kind = kind, .irqfd = -1 };
+	*d = (struct vm_device){ .vm = vm, .kind = kind, .irqfd = -1 };
 	snprintf(d->id, sizeof(d->id), "%s", id);
 	return d;
 }
 
 /* --- the wired ones ---------------------------------------------------------------------------------------------------- */
 
-/* Wired sources are edge-triggered: the rise of the line is what KVM hears. */
 static void set_irq(void *arg, bool level)
 {
-	const struct vm_device *d = arg;
-	uint64_t one = 1;
+	struct vm_device *d = arg;
+	int rc = d->vm->irqchip ? irqchip_set_level(d->vm->irqchip, d->irq, level) : 0;
 
-	if (level && write(d->irqfd, &one, sizeof(one)) < 0)
-		log_warn("%s: raise its interrupt: %s", d->id, strerror(errno));
+	if (rc)
+		log_limited(&d->vm->limit, "%s: set its interrupt line: %s", d->id, strerror(-rc));
 }
 
 static void uart_bus_read(void *arg, uint64_t off, void *data, unsigned len)
@@ -81,19 +79,10 @@ static int place(struct vm *vm, struct vm_device *d, enum fdt_device_kind kind, 
 	return bus_add(&vm->bus, range, err);
 }
 
-static int wired_irq(struct vm_device *d, struct err *err)
-{
-	d->irqfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return d->irqfd < 0 ? fail(err, -errno, "create the interrupt of %s", d->id) : 0;
-}
-
 static int add_serial(struct vm *vm, const struct vm_config *cfg, struct err *err)
 {
 	struct vm_device *d = add_device(vm, "serial0", "ns16550a");
-	int rc = wired_irq(d, err);
-
-	if (!rc)
-		rc = chardev_new(&vm->serial, &cfg->serial, vm->loop, err);
+	int rc = chardev_new(&vm->serial, &cfg->serial, vm->loop, err);
 	if (rc)
 		return rc;
 	if (vm->on_escape)
@@ -109,10 +98,7 @@ static int add_serial(struct vm *vm, const struct vm_config *cfg, struct err *er
 static int add_rtc(struct vm *vm, struct err *err)
 {
 	struct vm_device *d = add_device(vm, "rtc0", "goldfish-rtc");
-	int rc = wired_irq(d, err);
-
-	if (!rc)
-		rc = rtc_new(&vm->rtc, vm->loop, set_irq, d, err);
+	int rc = rtc_new(&vm->rtc, vm->loop, set_irq, d, err);
 	if (rc)
 		return rc;
 	return place(vm, d, FDT_RTC,
@@ -148,6 +134,14 @@ static int host_ioeventfd(void *ctx, uint64_t gpa, uint32_t value, int fd, bool 
 	struct vm *vm = ctx;
 
 	return kvm_ioeventfd(&vm->kvm, gpa, value, fd, on);
+}
+
+static void host_lower(void *ctx, uint64_t gpa)
+{
+	struct vm *vm = ctx;
+
+	if (vm->irqchip && irqchip_set_level(vm->irqchip, IRQ_VIRTIO + (unsigned)((gpa - MAP_VIRTIO) / MAP_VIRTIO_STRIDE), false))
+		log_limited(&vm->limit, "lower a virtio interrupt line: %s", strerror(errno));
 }
 
 /* Plugs dev, made by a constructor, into the next slot. Takes it over, also on failure. */
@@ -256,7 +250,7 @@ int vm_devices_new(struct vm *vm, const struct vm_config *cfg, struct err *err)
 {
 	int rc;
 
-	vm->mmio_host = (struct mmio_host){ .ctx = vm, .ioeventfd = host_ioeventfd };
+	vm->mmio_host = (struct mmio_host){ .ctx = vm, .ioeventfd = host_ioeventfd, .lower = host_lower };
 	rc = add_disks(vm, cfg, err);
 	if (!rc)
 		rc = add_nets(vm, cfg, err);
@@ -283,9 +277,6 @@ void vm_devices_free(struct vm *vm)
 	rtc_free(vm->rtc);
 	pvpanic_free(vm->pvpanic);
 	chardev_free(vm->serial);
-	for (unsigned i = 0; i < vm->ndevices; i++)
-		if (!vm->device[i].mmio && vm->device[i].irqfd >= 0)
-			close(vm->device[i].irqfd);
 }
 
 void vm_devices_pause(struct vm *vm)
@@ -310,4 +301,5 @@ void vm_devices_reset(struct vm *vm)
 			virtio_mmio_reset(vm->device[i].mmio);
 	uart_reset(vm->uart);
 	rtc_reset(vm->rtc);
+	pvpanic_reset(vm->pvpanic);
 }

@@ -26,12 +26,13 @@
 
 /* A device as the guest finds it: an address, a wired interrupt, the eventfd that raises it. */
 struct vm_device {
+	struct vm *vm;
 	char id[24];
 	const char *kind;
 	enum fdt_device_kind fdt_kind;
 	uint64_t gpa, size;
 	unsigned irq;
-	int irqfd; /* not owned for virtio: the transport's */
+	int irqfd; /* the transport's eventfd that raises it; -1: it is moved by irqchip_set_level() alone */
 	struct virtio_mmio *mmio; /* NULL: not virtio */
 };
 

@@ -38,7 +38,7 @@ static int wire_devices(struct vm *vm, struct err *err)
 {
 	for (unsigned i = 0; i < vm->ndevices; i++) {
 		const struct vm_device *d = &vm->device[i];
-		int rc = d->irq ? irqchip_wire(vm->irqchip, d->irq, d->irqfd, true) : 0;
+		int rc = d->irqfd >= 0 ? irqchip_wire(vm->irqchip, d->irq, d->irqfd, true) : 0;
 
 		if (rc)
 			return fail(err, rc, "wire interrupt %u of %s (KVM_IRQFD)", d->irq, d->id);
@@ -116,7 +116,7 @@ static int write_fdt(struct vm *vm, struct err *err)
 	if (getrandom(m.rng_seed, sizeof(m.rng_seed), 0) != sizeof(m.rng_seed) ||
 		getrandom(&m.kaslr_seed, sizeof(m.kaslr_seed), 0) != sizeof(m.kaslr_seed))
 		return fail(err, -errno, "get a random seed for the guest");
-	return fdt_build(mem_iov(p, IMAGE_FDT_SIZE).iov_base, IMAGE_FDT_SIZE, &m, err);
+	return fdt_build(mem_iov(p, IMAGE_FDT_SIZE).iov_base, MIN(fdt_size_bound(&m), IMAGE_FDT_SIZE), &m, err);
 }
 
 int vm_machine_boot(struct vm *vm, struct err *err)

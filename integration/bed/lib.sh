@@ -79,7 +79,11 @@ build_once() {
 		trap 'kill $beat 2>/dev/null; rm -rf "$place/tmp.$$"' EXIT
 		trap 'exit 1' HUP INT TERM
 		mkdir "$place/tmp.$$"
-		if ! (set -e; "$function" "$place/tmp.$$") >"$log" 2>&1 9>&- </dev/null; then
+		set +e # in an "if" the function's own -e would be ignored
+		(set -e; "$function" "$place/tmp.$$") >"$log" 2>&1 9>&- </dev/null
+		status=$?
+		set -e
+		if [ "$status" != 0 ]; then
 			say "$name: failed; the end of $log:"
 			tail -n 25 "$log" >&2
 			exit 1

@@ -131,6 +131,13 @@ int kvm_irqfd(const struct kvm *kvm, uint32_t gsi, int fd, bool on)
 	return ioctl(kvm->vm, KVM_IRQFD, &irq) ? -errno : 0;
 }
 
+int kvm_irq_line(const struct kvm *kvm, uint32_t gsi, bool level)
+{
+	struct kvm_irq_level irq = { .irq = gsi, .level = level };
+
+	return ioctl(kvm->vm, KVM_IRQ_LINE, &irq) ? -errno : 0;
+}
+
 int kvm_create_device(const struct kvm *kvm, uint32_t type, int *fd)
 {
 	struct kvm_create_device dev = { .type = type };

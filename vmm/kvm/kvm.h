@@ -43,6 +43,7 @@ int kvm_set_memory(const struct kvm *kvm, const struct mem *mem, struct err *err
 
 int kvm_ioeventfd(const struct kvm *kvm, uint64_t gpa, uint32_t value, int fd, bool on) MUST_USE; /* 4 bytes; 0 or -errno */
 int kvm_irqfd(const struct kvm *kvm, uint32_t gsi, int fd, bool on) MUST_USE;
+int kvm_irq_line(const struct kvm *kvm, uint32_t gsi, bool level) MUST_USE;
 
 /* In-kernel devices. */
 int kvm_create_device(const struct kvm *kvm, uint32_t type, int *fd) MUST_USE;

@@ -111,6 +111,11 @@ static int wire(struct irqchip *c, unsigned source, int fd, bool on)
 	return kvm_irqfd(c->kvm, source, fd, on); /* KVM's default routing: GSI n is APLIC source n */
 }
 
+static int set_level(struct irqchip *c, unsigned source, bool level)
+{
+	return kvm_irq_line(c->kvm, source, level);
+}
+
 static void aia_free(struct irqchip *c)
 {
 	struct aia *aia = container_of(c, struct aia, chip);
@@ -120,7 +125,7 @@ static void aia_free(struct irqchip *c)
 	free(aia);
 }
 
-static const struct irqchip_ops aia_ops = { .wire = wire, .free = aia_free };
+static const struct irqchip_ops aia_ops = { .wire = wire, .set_level = set_level, .free = aia_free };
 
 /*
  * A host without guest interrupt files refuses AUTO and takes EMUL. The device can't be created a second time in one

@@ -11,7 +11,7 @@
 #include "riscv/map.h"
 
 #define IRQ_S_EXT	9 /* of a hart's local controller: supervisor external */
-#define EDGE_RISING	1
+#define LEVEL_HIGH	4
 #define PHANDLE_IMSIC	1
 #define PHANDLE_APLIC	2
 #define PHANDLE_INTC(hart) (16 + (hart))
@@ -243,7 +243,7 @@ static void device(struct out *o, const struct fdt_device *d)
 	compatible(o, kinds[d->kind].compatible);
 	reg(o, d->gpa, d->size);
 	if (d->irq)
-		cells(o, "interrupts", (uint32_t[]){ d->irq, EDGE_RISING }, 2);
+		cells(o, "interrupts", (uint32_t[]){ d->irq, LEVEL_HIGH }, 2);
 	if (d->kind == FDT_UART)
 		u32(o, "clock-frequency", 3686400);
 	end(o);

@@ -92,7 +92,7 @@ static int wire_kick(struct virtio_mmio *m, unsigned q)
 
 static bool in_kernel(const struct virtio_dev *dev, unsigned q)
 {
-	return dev->kernel_queues & (UINT32_C(1) << q);
+	return dev->kernel_queues & (UINT64_C(1) << q);
 }
 
 /* After ops->start, which says what vhost took. A kick that came before is still in its eventfd. */
@@ -152,6 +152,18 @@ static void stop(struct virtio_mmio *m)
 	dev->kernel_queues = 0;
 }
 
+/*
+ * The line follows InterruptStatus (§4.2.2), but what raises it is an eventfd, which can't lower it. A raise between the two steps here
+ * has already made its own interrupt: lowering the line doesn't take that back.
+ */
+static void acknowledge(struct virtio_mmio *m, uint32_t bits)
+{
+	uint32_t left = __atomic_and_fetch(&m->interrupt_status, ~bits, __ATOMIC_SEQ_CST);
+
+	if (!left && m->host->lower)
+		m->host->lower(m->host->ctx, m->gpa);
+}
+
 /* §4.2.3.1.1: everything as at power-on. */
 static void reset(struct virtio_mmio *m)
 {
@@ -165,7 +177,7 @@ static void reset(struct virtio_mmio *m)
 	dev->broken = false;
 	m->features_sel = m->driver_features_sel = m->queue_sel = 0;
 	__atomic_store_n(&m->irq_bypass, false, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&m->interrupt_status, 0, __ATOMIC_SEQ_CST);
+	acknowledge(m, UINT32_MAX);
 }
 
 static void write_status(struct virtio_mmio *m, uint32_t value)
@@ -313,7 +325,7 @@ static void write_config(struct virtio_dev *dev, uint64_t off, const void *data,
 		off + len > dev->config_writable_off + dev->config_writable_len)
 		return;
 	memcpy(dev->config + off, data, len);
-	if (dev->started && dev->ops->config_written)
+	if ((dev->started || dev->ops->config_early) && dev->ops->config_written)
 		dev->ops->config_written(dev, (unsigned)off, len);
 }
 
@@ -357,7 +369,7 @@ void virtio_mmio_write(struct virtio_mmio *m, uint64_t off, const void *data, un
 		return;
 	memcpy(&value, data, sizeof(value));
 	if (off == VIRTIO_MMIO_INTERRUPT_ACK) {
-		__atomic_fetch_and(&m->interrupt_status, ~value, __ATOMIC_SEQ_CST);
+		acknowledge(m, value);
 		return;
 	}
 	virtio_lock(m->dev);

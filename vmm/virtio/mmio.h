@@ -16,6 +16,8 @@ struct mmio_host {
 	void *ctx;
 	/* A 4-byte write of value at gpa signals fd (on), or no longer does. 0 or -errno. */
 	int (*ioeventfd)(void *ctx, uint64_t gpa, uint32_t value, int fd, bool on);
+	/* The driver has acknowledged all interrupts of the device at gpa: its line, which irqfd raised, goes down. May be NULL. */
+	void (*lower)(void *ctx, uint64_t gpa);
 };
 
 struct virtio_mmio {

@@ -1,49 +1,46 @@
 /*
  * Opening taps; see tap.h. The kernel's side is drivers/net/tun.c: TUNSETIFF would silently create an interface that
  * does not exist, so the name is looked up before and the index compared after; it answers EINVAL for everything from "no tap"
- * to "made with multi_queue", so the sentence comes from /sys/class/net/NAME/tun_flags.
+ * to "made with multi_queue", so the sentence comes from asking for the interface's driver.
  */
 #include "virtio/tap.h"
 
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define DRAIN_MAX 4096 /* frames; more than an interface's usual queue of 1000 */
 
-/* -1: the interface is no tun or tap, or sysfs is not there. */
-static long flags_of(const char *name)
+static bool is_tap(const char *name)
 {
-	char path[64], text[32] = "";
-	AUTO_FD fd = -1;
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq req = { .ifr_data = (char *)&info };
+	AUTO_FD fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/tun_flags", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return -1;
-	return strtol(text, NULL, 0);
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	return fd >= 0 && !ioctl(fd, SIOCETHTOOL, &req) && !strcmp(info.driver, "tun") &&
+	       !strcmp(info.bus_info, "tap");
 }
 
 static int explain(const char *name, unsigned queues, int rc, struct err *err)
 {
-	long flags = flags_of(name);
-
 	if (rc == -EBUSY || rc == -E2BIG)
 		return failx(err, rc, "tap %s is in use by another process", name);
 	if (rc == -EPERM)
 		return failx(err, rc, "open tap %s: not permitted: it belongs to another user", name);
 	if (rc != -EINVAL)
 		return fail(err, rc, "open tap %s", name);
-	if (flags < 0 || !(flags & IFF_TAP))
+	if (!is_tap(name))
 		return failx(err, rc, "network interface %s is not a tap", name);
-	if (!(flags & IFF_MULTI_QUEUE) && queues > 1)
+	if (queues > 1)
 		return failx(err, rc, "tap %s has one queue: it was made without multi_queue", name);
-	if (flags & IFF_MULTI_QUEUE && queues == 1)
-		return failx(err, rc, "tap %s was made with multi_queue: open it with two queues or more", name);
-	return fail(err, rc, "open tap %s", name);
+	return failx(err, rc, "tap %s was made with multi_queue: open it with two queues or more", name);
 }
 
 static int open_queue(struct tap *t, unsigned index, unsigned queues, struct err *err)

@@ -61,18 +61,19 @@ void vhost_close(struct vhost *v)
 
 static int set_memory(struct vhost *v, const struct mem *mem)
 {
-	struct {
-		struct vhost_memory head;
-		struct vhost_memory_region region[MEM_REGIONS];
-	} table = { .head.nregions = mem->nregions };
+	AUTO_FREE struct vhost_memory *table =
+		calloc(1, sizeof(*table) + mem->nregions * sizeof(table->regions[0]));
 
+	if (!table)
+		return -ENOMEM;
+	table->nregions = mem->nregions;
 	for (unsigned i = 0; i < mem->nregions; i++)
-		table.region[i] = (struct vhost_memory_region){
+		table->regions[i] = (struct vhost_memory_region){
 			.guest_phys_addr = mem->region[i].gpa,
 			.memory_size = mem->region[i].size,
 			.userspace_addr = (uintptr_t)mem->region[i].hva,
 		};
-	return vhost_call(v, VHOST_SET_MEM_TABLE, &table);
+	return vhost_call(v, VHOST_SET_MEM_TABLE, table);
 }
 
 static uint64_t user_address(const struct mem *mem, uint64_t gpa, uint64_t len)
@@ -140,7 +141,7 @@ static int start(struct vhost *v, struct virtio_dev *dev, unsigned first, unsign
 		rc = set_memory(v, dev->mem);
 	for (unsigned i = 0; i < n && !rc; i++)
 		if (dev->queue[first + i].ready) {
-			dev->kernel_queues |= UINT32_C(1) << (first + i);
+			dev->kernel_queues |= UINT64_C(1) << (first + i);
 			rc = set_ring(v, dev, i, first + i);
 		}
 	if (!rc)
@@ -165,7 +166,7 @@ int vhost_start(struct vhost *v, struct virtio_dev *dev, unsigned first, unsigne
 void vhost_kick(struct virtio_dev *dev, unsigned first, unsigned n)
 {
 	for (unsigned q = first; q < first + n; q++)
-		if (dev->kernel_queues & (UINT32_C(1) << q))
+		if (dev->kernel_queues & (UINT64_C(1) << q))
 			virtio_kick_again(dev, q);
 }
 
@@ -195,10 +196,10 @@ void vhost_stop(struct vhost *v, struct virtio_dev *dev, unsigned first, unsigne
 	for (unsigned i = 0; i < n; i++) {
 		unsigned q = first + i;
 
-		if (!(dev->kernel_queues & (UINT32_C(1) << q)))
+		if (!(dev->kernel_queues & (UINT64_C(1) << q)))
 			continue;
 		take_back(v, dev, i, q);
-		dev->kernel_queues &= ~(UINT32_C(1) << q);
+		dev->kernel_queues &= ~(UINT64_C(1) << q);
 	}
 	if (!dev->kernel_queues)
 		dev->bus->irq_bypass(dev, false);

@@ -17,13 +17,14 @@
 #include "core/loop.h"
 #include "virtio/queue.h"
 
-#define VIRTIO_MAX_QUEUES 32 /* per device: 16 pairs of a network card less its control queue, or 32 of a disk */
+#define VIRTIO_MAX_QUEUES 34 /* per device: 16 ports of a console and its control queues, or 16 pairs of a network card */
 
 struct virtio_dev;
 
 struct virtio_ops {
 	const char *name; /* "blk", for logs */
 	uint32_t id;	  /* virtio 1.2 §5 */
+	bool config_early; /* config_written() is called before DRIVER_OK, too */
 
 	/* DRIVER_OK: dev->acked is final, ready queues are ready. < 0 sets DEVICE_NEEDS_RESET. */
 	int (*start)(struct virtio_dev *dev);
@@ -71,7 +72,7 @@ struct virtio_dev {
 	bool paused;
 	uint32_t config_generation;
 	unsigned nqueues;
-	uint32_t kernel_queues; /* bit q: ops->start gave queue q to vhost, so the loop does not watch its kicks; cleared after stop */
+	uint64_t kernel_queues; /* bit q: ops->start gave queue q to vhost, so the loop does not watch its kicks; cleared after stop */
 	struct queue queue[VIRTIO_MAX_QUEUES];
 	uint8_t config[256];   /* the device-specific configuration space */
 	unsigned config_size;  /* bytes of it that exist */

@@ -27,6 +27,6 @@ kernel_kept() {
 
 prepare_kernel() {
 	need tools
-	build_once kernel "building the guest kernel (6-8 minutes)" 1900 kernel_make \
+	build_once kernel "building the guest kernel (5-8 minutes)" 1700 kernel_make \
 		"$bed/recipes/kernel.sh" "$kernel_fragment"
 }

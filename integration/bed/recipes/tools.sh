@@ -21,5 +21,5 @@ chroot_free_check() {
 prepare_tools() {
 	need packages
 	build_once tools "unpacking the tools tree (30 s)" 0 tools_make \
-		"$bed/recipes/tools.sh" "$bed/packages/tools" "$bed/debian.sh"
+		"$bed/recipes/tools.sh" "$bed/packages/tools" "$bed/unpack.sh"
 }

@@ -83,7 +83,7 @@ void driver_fini(struct driver *d)
 	free(d->ram2);
 }
 
-/* --- RAM ---------------------------------------------------------------------------------------------------------- */
+/* RAM */
 
 uint64_t driver_alloc(struct driver *d, uint64_t len, uint64_t align)
 {
@@ -116,7 +116,7 @@ void *driver_ptr(struct driver *d, uint64_t gpa)
 	return d->ram2 + (gpa - DRIVER_RAM2);
 }
 
-/* --- registers ------------------------------------------------------------------------------------------------------ */
+/* registers */
 
 uint32_t driver_get(struct driver *d, uint32_t reg)
 {
@@ -141,7 +141,7 @@ void driver_config_set(struct driver *d, uint32_t off, const void *data, unsigne
 	virtio_mmio_write(d->m, VIRTIO_MMIO_CONFIG + off, data, len);
 }
 
-/* --- the life of a device --------------------------------------------------------------------------------------------- */
+/* the life of a device */
 
 uint64_t driver_features(struct driver *d)
 {
@@ -187,16 +187,19 @@ void driver_queue_write(struct driver *d, unsigned q)
 	set_address(d, VIRTIO_MMIO_QUEUE_USED_LOW, d->q[q].used);
 }
 
-bool driver_queue_setup(struct driver *d, unsigned q, uint16_t size)
+void driver_queue_place(struct driver *d, unsigned q, uint16_t size)
 {
-	struct driver_queue *dq = &d->q[q];
-
-	*dq = (struct driver_queue){
+	d->q[q] = (struct driver_queue){
 		.size = size,
 		.desc = driver_alloc(d, UINT64_C(16) * size, 16),
 		.avail = driver_alloc(d, 6 + UINT64_C(2) * size, 2),
 		.used = driver_alloc(d, 6 + UINT64_C(8) * size, 4),
 	};
+}
+
+bool driver_queue_setup(struct driver *d, unsigned q, uint16_t size)
+{
+	driver_queue_place(d, q, size);
 	driver_queue_write(d, q);
 	driver_set(d, VIRTIO_MMIO_QUEUE_READY, 1);
 	return driver_get(d, VIRTIO_MMIO_QUEUE_READY) == 1;
@@ -225,7 +228,7 @@ bool driver_needs_reset(struct driver *d)
 	return driver_get(d, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET;
 }
 
-/* --- the available ring ----------------------------------------------------------------------------------------------- */
+/* the available ring */
 
 static struct vring_avail *avail_of(struct driver *d, unsigned q)
 {
@@ -338,7 +341,7 @@ bool driver_kick_wanted(struct driver *d, unsigned q)
 	return vring_need_event(event, dq->next_avail, (uint16_t)(dq->next_avail - 1));
 }
 
-/* --- the used ring and interrupts ------------------------------------------------------------------------------------- */
+/* the used ring and interrupts */
 
 uint16_t driver_used_idx(struct driver *d, unsigned q)
 {
@@ -398,7 +401,7 @@ uint32_t driver_ack_irq(struct driver *d)
 	return bits;
 }
 
-/* --- the loop --------------------------------------------------------------------------------------------------------- */
+/* the loop */
 
 /* Looks once a turn of the loop, and keeps it turning. */
 struct look {

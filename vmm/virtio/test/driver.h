@@ -67,24 +67,25 @@ void driver_init(struct driver *d);
 void driver_plug(struct driver *d, struct virtio_dev *dev);
 void driver_fini(struct driver *d); /* frees the device, the loop and the RAM */
 
-/* --- RAM ---------------------------------------------------------------------------------------------------------- */
+/* RAM */
 uint64_t driver_alloc(struct driver *d, uint64_t len, uint64_t align);
 /* len bytes as a device-readable (in = false) or device-writable buffer; src may be NULL (zeros). */
 struct buf driver_out(struct driver *d, const void *src, uint32_t len);
 struct buf driver_in(struct driver *d, uint32_t len);
 void *driver_ptr(struct driver *d, uint64_t gpa); /* an ordinary pointer to RAM */
 
-/* --- registers (§4.2.2) --------------------------------------------------------------------------------------------- */
+/* registers (§4.2.2) */
 uint32_t driver_get(struct driver *d, uint32_t reg);
 void driver_set(struct driver *d, uint32_t reg, uint32_t value);
 void driver_config(struct driver *d, uint32_t off, void *data, unsigned len);
 void driver_config_set(struct driver *d, uint32_t off, const void *data, unsigned len);
 
-/* --- the life of a device (§3.1.1) ---------------------------------------------------------------------------------- */
+/* the life of a device (§3.1.1) */
 uint64_t driver_features(struct driver *d); /* what the device offers */
 /* Reset, ACKNOWLEDGE, DRIVER, features (VERSION_1 is added), FEATURES_OK; false when the device refused them. */
 bool driver_negotiate(struct driver *d, uint64_t features);
-/* New areas for queue q, told to the device and enabled; false when it does not become ready. */
+/* New areas in RAM for queue q; and told to the device and enabled: false when it does not become ready. */
+void driver_queue_place(struct driver *d, unsigned q, uint16_t size);
 bool driver_queue_setup(struct driver *d, unsigned q, uint16_t size);
 void driver_queue_write(struct driver *d, unsigned q); /* tells the device size and areas of d->q[q], without enabling */
 void driver_ok(struct driver *d);
@@ -93,7 +94,7 @@ void driver_reset(struct driver *d); /* Status = 0 */
 void driver_start(struct driver *d, uint64_t features, unsigned nqueues, uint16_t size);
 bool driver_needs_reset(struct driver *d);
 
-/* --- the available ring (§2.7.6) ------------------------------------------------------------------------------------ */
+/* the available ring (§2.7.6) */
 /* A chain of n buffers, in the queue's own table or in an indirect one, made available. Returns the head. */
 uint16_t driver_add(struct driver *d, unsigned q, const struct buf *bufs, unsigned n);
 uint16_t driver_add_indirect(struct driver *d, unsigned q, const struct buf *bufs, unsigned n);
@@ -110,7 +111,7 @@ void driver_signal(struct driver *d, unsigned q); /* only signals it */
 /* True when the device asks to be kicked for the entry before avail.idx (§2.7.7.1). */
 bool driver_kick_wanted(struct driver *d, unsigned q);
 
-/* --- the used ring (§2.7.8) and interrupts --------------------------------------------------------------------------- */
+/* the used ring (§2.7.8) and interrupts */
 uint16_t driver_used_idx(struct driver *d, unsigned q);
 /* Collects the next used entry, if there is one; waits for it. */
 bool driver_take_used(struct driver *d, unsigned q, struct vring_used_elem *e);
@@ -121,7 +122,7 @@ bool driver_wait_irq(struct driver *d);
 /* InterruptStatus, acknowledged (§4.2.2). */
 uint32_t driver_ack_irq(struct driver *d);
 
-/* --- the loop ------------------------------------------------------------------------------------------------------- */
+/* the loop */
 void driver_turn(struct driver *d); /* a few turns: what is ready is served */
 /* Until done(arg) is true; false after DRIVER_DEADLINE. */
 bool driver_run(struct driver *d, bool (*done)(void *arg), void *arg);

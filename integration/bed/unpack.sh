@@ -1,4 +1,4 @@
-# debian.sh: unpacks a Debian tree without running any package's scripts, hence without emulation and
+# unpack.sh: unpacks a Debian tree without running any package's scripts, hence without emulation and
 # without root, and then does by hand what of those scripts matters. Sourced after lib.sh.
 
 suite=trixie

@@ -1,0 +1,216 @@
+/*
+ * `sampan ctl PATH COMMAND`: one word becomes one QMP request, its reply a few lines for a reader,
+ * or with --json the reply's value as it came. `raw` sends what it is given.
+ */
+#include "shim/cli/cli.h"
+
+#include <string.h>
+#include "shim/cli/client.h"
+
+#define TIMEOUT_MS 5000
+
+struct ctl {
+	const char *path, *command, *raw;
+	bool json, help;
+};
+
+struct ctl_command {
+	const char *name, *execute, *about;
+	void (*show)(const json_t *value); /* NULL: nothing to show */
+};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "?";
+}
+
+static long long number_of(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static void show_status(const json_t *value)
+{
+	printf("%s\n", text_of(value, "status"));
+}
+
+static void show_cpus(const json_t *value)
+{
+	const json_t *cpu;
+	size_t i;
+
+	printf("CPU  THREAD\n");
+	json_array_foreach (value, i, cpu)
+		printf("%-3lld  %lld\n", number_of(cpu, "cpu-index"), number_of(cpu, "thread-id"));
+}
+
+static void show_devices(const json_t *value)
+{
+	const json_t *device;
+	size_t i;
+
+	printf("ID                   KIND             ADDRESS     IRQ\n");
+	json_array_foreach (value, i, device)
+		printf("%-20s %-16s 0x%08llx  %lld\n", text_of(device, "id"),
+			text_of(device, "kind"), (unsigned long long)number_of(device, "address"),
+			number_of(device, "irq"));
+}
+
+static void show_version(const json_t *value)
+{
+	const json_t *qemu = json_object_get(value, "qemu");
+
+	printf("%s (QMP of QEMU %lld.%lld.%lld)\n", text_of(value, "package"),
+		number_of(qemu, "major"), number_of(qemu, "minor"), number_of(qemu, "micro"));
+}
+
+static void show_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	putchar('\n');
+}
+
+static const struct ctl_command commands[] = {
+	{ "status", "query-status", "running, paused, shutdown, ...", show_status },
+	{ "pause", "stop", "no vCPU runs and no request is in flight afterwards", NULL },
+	{ "resume", "cont", "goes on", NULL },
+	{ "stop", "quit", "ends the VM and its monitor at once", NULL },
+	{ "reset", "system_reset", "starts the guest anew", NULL },
+	{ "powerdown", "system_powerdown", "asks the guest to power off, where it can be asked",
+		NULL },
+	{ "cpus", "query-cpus-fast", "the vCPUs and their threads", show_cpus },
+	{ "devices", "x-query-devices", "the devices, their addresses and interrupts",
+		show_devices },
+	{ "version", "query-version", "of the monitor that answers", show_version },
+	{ "raw", NULL, "raw JSON: sends a request as it is, shows the reply", show_json },
+};
+
+/* The words that are no options: path, command, JSON. */
+static int set_word(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
+{
+	struct ctl *c = into;
+	bool raw = c->command && !strcmp(c->command, "raw");
+
+	if (!c->path)
+		c->path = value;
+	else if (!c->command)
+		c->command = value;
+	else if (raw && !c->raw)
+		c->raw = value;
+	else
+		return failx(err, -EINVAL, "unexpected argument \"%s\"", value);
+	return 0;
+}
+
+static const struct opt words[] = {
+	{ "", .many = true, .set = set_word },
+	{ "json", OPT_FLAG, .set = opt_flag, .offset = offsetof(struct ctl, json),
+		.help = "the reply's value as JSON" },
+	{ "help", OPT_FLAG, .set = opt_flag, .offset = offsetof(struct ctl, help) },
+};
+
+static int help(void)
+{
+	printf("usage: sampan ctl PATH COMMAND [--json]\n\n"
+	       "Talks to the VM whose monitor was started with --api PATH; waits at most 5 s.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].about);
+	putchar('\n');
+	opts_help(stdout, words, ARRAY_SIZE(words), "--");
+	return CLI_OK;
+}
+
+static const struct ctl_command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* Shows the reply, or says the monitor's own sentence. */
+static int show(const struct ctl *ctl, const struct ctl_command *c, const json_t *reply,
+	struct err *err)
+{
+	const json_t *error = json_object_get(reply, "error"),
+		     *value = json_object_get(reply, "return");
+
+	if (ctl->json)
+		show_json(error ? error : value);
+	if (error)
+		return failx(err, -EIO, "%s: %s", ctl->command, text_of(error, "desc"));
+	if (!ctl->json && c->show)
+		c->show(value);
+	return 0;
+}
+
+static int talk(const struct ctl *ctl, const struct ctl_command *c, const json_t *request,
+	struct err *err)
+{
+	json_t *reply = NULL;
+	struct client client;
+	int rc = client_open(&client, ctl->path, TIMEOUT_MS, err);
+
+	if (!rc)
+		rc = client_call(&client, request, &reply, err);
+	client_close(&client);
+	if (rc)
+		return rc;
+	rc = show(ctl, c, reply, err);
+	json_decref(reply);
+	return rc;
+}
+
+/* NULL, with a sentence, when the words make no request. */
+static json_t *make_request(const struct ctl *ctl, const struct ctl_command *c, struct err *err)
+{
+	json_error_t where;
+	json_t *request;
+
+	if (c->execute)
+		return json_pack("{s:s}", "execute", c->execute);
+	if (!ctl->raw) {
+		failx(err, 0, "raw needs a request");
+		return NULL;
+	}
+	request = json_loads(ctl->raw, JSON_REJECT_DUPLICATES, &where);
+	if (!json_is_object(request)) {
+		failx(err, 0, "the request is no JSON object%s%s", request ? "" : ": ",
+			request ? "" : where.text);
+		json_decref(request);
+		return NULL;
+	}
+	return request;
+}
+
+int cmd_ctl(int argc, char **argv)
+{
+	const struct ctl_command *c;
+	struct ctl ctl = { 0 };
+	struct err err = { 0 };
+	json_t *request;
+	int rc;
+
+	if (cli_wants_help(argc, argv))
+		return help();
+	if (opts_words(words, ARRAY_SIZE(words), "--", argc, argv, &ctl, &err))
+		return cli_usage("ctl", err.msg);
+	if (ctl.help)
+		return help();
+	if (!ctl.path || !ctl.command)
+		return cli_usage("ctl",
+			ctl.path ? "no command is given" : "no path of an API socket is given");
+	c = find(ctl.command);
+	if (!c) {
+		failx(&err, 0, "unknown command \"%s\"", ctl.command);
+		return cli_usage("ctl", err.msg);
+	}
+	request = make_request(&ctl, c, &err);
+	if (!request)
+		return cli_usage("ctl", err.msg);
+	rc = talk(&ctl, c, request, &err);
+	json_decref(request);
+	return rc ? cli_error(err.msg) : CLI_OK;
+}

@@ -1,0 +1,49 @@
+/* open, lock, look again whether the name still is what was locked, write; see pidfile.h. */
+#include "shim/cli/pidfile.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static bool is_same(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return !fstat(fd, &a) && !lstat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int pidfile_write(struct pidfile *p, const char *path, struct err *err)
+{
+	AUTO_FD fd = -1;
+	struct stat st;
+
+	p->fd = -1;
+	p->path = path;
+	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+	if (fd < 0 || fstat(fd, &st))
+		return fail(err, -errno, "create pid file %s", path);
+	if (!S_ISREG(st.st_mode))
+		return failx(err, -EINVAL, "create pid file %s: it exists and is no regular file",
+			path);
+	if (flock(fd, LOCK_EX | LOCK_NB) || !is_same(fd, path))
+		return failx(err, -EBUSY, "create pid file %s: another process is using it", path);
+	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", (int)getpid()) < 0) {
+		int rc = fail(err, -errno, "write pid file %s", path);
+
+		unlink(path);
+		return rc;
+	}
+	p->fd = take_fd(&fd);
+	return 0;
+}
+
+void pidfile_remove(struct pidfile *p)
+{
+	if (p->fd < 0)
+		return;
+	if (is_same(p->fd, p->path))
+		unlink(p->path);
+	close(p->fd);
+	p->fd = -1;
+}

@@ -1,0 +1,772 @@
+/* The console: a lone one and many ports, both directions under load, the control queues, and drivers that lie. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/virtio_console.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "core/sock.h"
+#include "core/test/check.h"
+#include "virtio/devices.h"
+#include "virtio/test/driver.h"
+
+#define RX 0
+#define TX 1
+#define CONTROL_RX 2
+#define CONTROL_TX 3
+#define MANY	  (1024 * 1024)
+#define MULTIPORT (UINT64_C(1) << VIRTIO_CONSOLE_F_MULTIPORT)
+#define SIZE_F	  (UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE)
+#define RING	  (UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC)
+
+struct fix {
+	struct driver d;
+	struct virtio_env env;
+	int far[16];
+	size_t sent, seen, got;
+	bool bad;
+	unsigned escapes;
+	uint64_t page[16]; /* buffers that are used again and again */
+	unsigned npages;
+	char dir[32], path[64];
+	struct err err;
+};
+
+static uint8_t pattern(size_t i)
+{
+	return (uint8_t)(i * 53 + (i >> 10));
+}
+
+static int fix_new(void **state)
+{
+	struct fix *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -1;
+	driver_init(&f->d);
+	f->env = (struct virtio_env){ .mem = &f->d.mem, .loop = f->d.loop, .label = "console0", .cpus = 1 };
+	for (unsigned i = 0; i < 16; i++)
+		f->far[i] = -1;
+	strcpy(f->dir, "/tmp/console-XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	snprintf(f->path, sizeof(f->path), "%s/socket", f->dir);
+	*state = f;
+	return 0;
+}
+
+static int fix_free(void **state)
+{
+	struct fix *f = *state;
+
+	driver_fini(&f->d);
+	for (unsigned i = 0; i < 16; i++)
+		if (f->far[i] >= 0)
+			close(f->far[i]);
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static void on_escape(void *arg)
+{
+	((struct fix *)arg)->escapes++;
+}
+
+static struct chardev_config pair(struct fix *f, unsigned i)
+{
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+	assert_int_equal(fcntl(fd[1], F_SETFL, O_NONBLOCK), 0);
+	f->far[i] = fd[1];
+	return (struct chardev_config){ .kind = CHARDEV_FD, .fd = fd[0] };
+}
+
+static void plug(struct fix *f, const struct vm_console *ports, unsigned n)
+{
+	struct virtio_dev *dev = NULL;
+
+	assert_int_equal(virtio_console_new(&dev, ports, n, &f->env, on_escape, f, &f->err), 0);
+	driver_plug(&f->d, dev);
+}
+
+/* One console without a name. */
+static void plug_lone(struct fix *f)
+{
+	struct vm_console port = { .chardev = pair(f, 0) };
+
+	plug(f, &port, 1);
+}
+
+/* A console, a named port and one without a far side. */
+static void plug_three(struct fix *f)
+{
+	struct vm_console ports[] = {
+		{ .chardev = pair(f, 0) },
+		{ .name = "org.example.agent", .chardev = pair(f, 1) },
+		{ .name = "void", .chardev = { .kind = CHARDEV_NONE } },
+	};
+
+	plug(f, ports, 3);
+}
+
+static void see(struct fix *f, unsigned port, size_t len)
+{
+	uint8_t buf[4096];
+
+	while (len) {
+		ssize_t n = read(f->far[port], buf, MIN(len, sizeof(buf)));
+
+		if (n <= 0)
+			return;
+		for (ssize_t i = 0; i < n; i++)
+			f->bad |= buf[i] != pattern(f->seen + (size_t)i);
+		f->seen += (size_t)n;
+		len -= (size_t)n;
+	}
+}
+
+static struct buf pattern_out(struct fix *f, uint32_t len)
+{
+	struct buf b = driver_out(&f->d, NULL, len);
+	uint8_t *p = driver_ptr(&f->d, b.gpa);
+
+	for (uint32_t i = 0; i < len; i++)
+		p[i] = pattern(f->sent + i);
+	f->sent += len;
+	return b;
+}
+
+/* a lone console */
+
+static void lone_console_needs_no_control_queues(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+	struct virtio_console_config cfg;
+	struct buf in;
+
+	plug_lone(f);
+	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_DEVICE_ID), 3);
+	assert_int_equal(driver_features(&f->d) & (MULTIPORT | SIZE_F | RING), SIZE_F | RING);
+	assert_int_equal(f->d.dev->nqueues, 2);
+	driver_config(&f->d, 0, &cfg, sizeof(cfg));
+	assert_int_equal(cfg.max_nr_ports, 1);
+	driver_start(&f->d, SIZE_F, 2, 16);
+	driver_add(&f->d, TX, (struct buf[]){ pattern_out(f, 10), pattern_out(f, 0), pattern_out(f, 7) }, 3);
+	driver_kick(&f->d, TX);
+	assert_true(driver_wait_used(&f->d, TX, &e));
+	assert_int_equal(e.len, 0);
+	assert_true(driver_take_irq(&f->d));
+	see(f, 0, 100);
+	assert_int_equal(f->seen, 17);
+	assert_false(f->bad);
+
+	in = driver_in(&f->d, 100);
+	driver_add(&f->d, RX, &in, 1);
+	driver_kick(&f->d, RX);
+	assert_int_equal(write(f->far[0], "typed", 5), 5);
+	assert_true(driver_wait_used(&f->d, RX, &e));
+	assert_int_equal(e.len, 5);
+	assert_memory_equal(driver_ptr(&f->d, in.gpa), "typed", 5);
+}
+
+static void input_waits_for_the_driver(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+	struct buf in;
+
+	plug_lone(f);
+	assert_int_equal(write(f->far[0], "early", 5), 5);
+	driver_turn(&f->d);
+	driver_start(&f->d, 0, 2, 16);
+	driver_turn(&f->d);
+	in = driver_in(&f->d, 3);
+	driver_add(&f->d, RX, &in, 1);
+	driver_kick(&f->d, RX);
+	assert_true(driver_wait_used(&f->d, RX, &e));
+	assert_int_equal(e.len, 3);
+	in = driver_in(&f->d, 3);
+	driver_add(&f->d, RX, &in, 1);
+	driver_kick(&f->d, RX);
+	assert_true(driver_wait_used(&f->d, RX, &e));
+	assert_int_equal(e.len, 2);
+	assert_memory_equal(driver_ptr(&f->d, in.gpa), "ly", 2);
+}
+
+/* The guest writes 4,000 bytes at a time, at most 8 ahead; the far side reads slowly. */
+static bool writing_guest(void *arg)
+{
+	struct fix *f = arg;
+	struct vring_used_elem e;
+	struct buf b;
+
+	while (driver_take_used(&f->d, TX, &e))
+		f->npages--;
+	while (f->npages < 8 && f->sent < MANY) {
+		uint8_t *p;
+
+		b = (struct buf){ .gpa = f->page[f->sent / 4000 % 16], .len = (uint32_t)MIN(4000, MANY - f->sent) };
+		p = driver_ptr(&f->d, b.gpa);
+		for (uint32_t i = 0; i < b.len; i++)
+			p[i] = pattern(f->sent + i);
+		f->sent += b.len;
+		driver_add(&f->d, TX, &b, 1);
+		f->npages++;
+		if (driver_kick_wanted(&f->d, TX))
+			driver_signal(&f->d, TX);
+	}
+	see(f, 0, 3000);
+	return f->seen == MANY;
+}
+
+static void output_of_a_megabyte(void **state)
+{
+	struct fix *f = *state;
+
+	plug_lone(f);
+	driver_start(&f->d, RING, 2, 16);
+	for (unsigned i = 0; i < 16; i++)
+		f->page[i] = driver_alloc(&f->d, 4096, 4096);
+	assert_true(driver_run(&f->d, writing_guest, f));
+	assert_false(f->bad);
+}
+
+static bool reading_guest(void *arg)
+{
+	struct fix *f = arg;
+	struct vring_used_elem e;
+	uint8_t buf[5000];
+	ssize_t n;
+
+	for (size_t i = 0; i < sizeof(buf); i++)
+		buf[i] = pattern(f->sent + i);
+	n = write(f->far[0], buf, MIN(sizeof(buf), MANY - f->sent));
+	f->sent += n > 0 ? (size_t)n : 0;
+	while (driver_take_used(&f->d, RX, &e)) {
+		struct buf b = { .gpa = f->page[e.id], .len = 300 + 400 * e.id, .in = true };
+		uint8_t *p = driver_ptr(&f->d, b.gpa);
+
+		for (uint32_t i = 0; i < e.len; i++)
+			f->bad |= p[i] != pattern(f->got + i);
+		f->got += e.len;
+		driver_desc(&f->d, RX, (uint16_t)e.id,
+			(struct vring_desc){ .addr = b.gpa, .len = b.len, .flags = VRING_DESC_F_WRITE });
+		driver_post(&f->d, RX, (uint16_t)e.id);
+		if (driver_kick_wanted(&f->d, RX))
+			driver_signal(&f->d, RX);
+	}
+	return f->got == MANY;
+}
+
+static void input_of_a_megabyte(void **state)
+{
+	struct fix *f = *state;
+
+	plug_lone(f);
+	driver_start(&f->d, RING, 2, 8);
+	for (unsigned i = 0; i < 8; i++) {
+		f->page[i] = driver_alloc(&f->d, 4096, 4096);
+		driver_add(&f->d, RX, &(struct buf){ .gpa = f->page[i], .len = 1000, .in = true }, 1);
+	}
+	driver_kick(&f->d, RX);
+	assert_true(driver_run(&f->d, reading_guest, f));
+	assert_false(f->bad);
+}
+
+/* Output stays in the ring while nobody reads; a reset in the middle of a chain forgets it. */
+static void output_is_held_back_and_forgotten(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+
+	plug_lone(f);
+	driver_start(&f->d, 0, 2, 16);
+	driver_add(&f->d, TX, (struct buf[]){ pattern_out(f, MANY) }, 1);
+	driver_kick(&f->d, TX);
+	assert_false(driver_take_used(&f->d, TX, &e));
+	driver_reset(&f->d);
+	see(f, 0, MANY);
+	driver_turn(&f->d);
+	see(f, 0, MANY);
+	assert_true(f->seen >= CHARDEV_BACKLOG && f->seen < MANY);
+	assert_false(f->bad);
+	driver_start(&f->d, 0, 2, 16);
+	f->seen = f->sent = 0;
+	driver_add(&f->d, TX, (struct buf[]){ pattern_out(f, 100) }, 1);
+	driver_kick(&f->d, TX);
+	assert_true(driver_wait_used(&f->d, TX, &e));
+	see(f, 0, 1000);
+	assert_int_equal(f->seen, 100);
+	assert_false(f->bad);
+}
+
+static void pause_holds_both_directions(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+	struct buf in;
+
+	plug_lone(f);
+	driver_start(&f->d, 0, 2, 16);
+	in = driver_in(&f->d, 100);
+	driver_add(&f->d, RX, &in, 1);
+	driver_kick(&f->d, RX);
+	virtio_mmio_pause(f->d.m);
+	assert_int_equal(write(f->far[0], "in", 2), 2);
+	driver_add(&f->d, TX, (struct buf[]){ pattern_out(f, 9) }, 1);
+	driver_kick(&f->d, TX);
+	assert_false(driver_take_used(&f->d, RX, &e));
+	assert_false(driver_take_used(&f->d, TX, &e));
+	virtio_mmio_resume(f->d.m);
+	assert_true(driver_wait_used(&f->d, RX, &e));
+	assert_int_equal(e.len, 2);
+	assert_true(driver_wait_used(&f->d, TX, &e));
+}
+
+static bool far_has_byte(void *arg)
+{
+	struct fix *f = arg;
+	char c;
+
+	return recv(f->far[0], &c, 1, MSG_PEEK) == 1;
+}
+
+/* Before anything is set up, and later; the low byte of any width. */
+static void emergency_write(void **state)
+{
+	struct fix *f = *state;
+	char buf[300];
+	unsigned off = offsetof(struct virtio_console_config, emerg_wr);
+
+	plug_lone(f);
+	driver_config_set(&f->d, off, "a", 1);
+	driver_config_set(&f->d, off, "b\0", 2);
+	driver_config_set(&f->d, off, "c\0\0\0", 4);
+	driver_config_set(&f->d, off + 1, "xyz", 1);
+	driver_config_set(&f->d, 0, "ruin", 4);
+	assert_true(driver_run(&f->d, far_has_byte, f));
+	assert_int_equal(read(f->far[0], buf, sizeof(buf)), 3);
+	assert_memory_equal(buf, "abc", 3);
+	driver_start(&f->d, 0, 2, 16);
+	for (int i = 0; i < 1000; i++)
+		driver_config_set(&f->d, off, "d", 1);
+	assert_true(driver_run(&f->d, far_has_byte, f));
+	assert_in_range(read(f->far[0], buf, sizeof(buf)), 16, 256);
+}
+
+/* many ports */
+
+static void control(struct fix *f, uint32_t id, uint16_t event, uint16_t value)
+{
+	struct virtio_console_control m = { .id = id, .event = event, .value = value };
+	struct buf b = driver_out(&f->d, &m, sizeof(m));
+	struct vring_used_elem e;
+
+	driver_add(&f->d, CONTROL_TX, &b, 1);
+	driver_kick(&f->d, CONTROL_TX);
+	assert_true(driver_wait_used(&f->d, CONTROL_TX, &e));
+}
+
+static void supply(struct fix *f, unsigned n, uint32_t len)
+{
+	while (n--) {
+		struct buf b = driver_in(&f->d, len);
+
+		driver_add(&f->d, CONTROL_RX, &b, 1);
+	}
+	driver_kick(&f->d, CONTROL_RX);
+}
+
+/* The next control message is this one. */
+static void expect(struct fix *f, uint32_t id, uint16_t event, uint16_t value, const char *body)
+{
+	struct virtio_console_control m;
+	struct vring_used_elem e;
+	struct vring_desc *desc = driver_ptr(&f->d, f->d.q[CONTROL_RX].desc);
+	char *p;
+
+	assert_true(driver_wait_used(&f->d, CONTROL_RX, &e));
+	p = driver_ptr(&f->d, desc[e.id].addr);
+	assert_int_equal(e.len, sizeof(m) + strlen(body));
+	memcpy(&m, p, sizeof(m));
+	assert_int_equal(m.id, id);
+	assert_int_equal(m.event, event);
+	assert_int_equal(m.value, value);
+	assert_memory_equal(p + sizeof(m), body, strlen(body));
+}
+
+static void expect_nothing(struct fix *f)
+{
+	struct vring_used_elem e;
+
+	driver_turn(&f->d);
+	assert_false(driver_take_used(&f->d, CONTROL_RX, &e));
+}
+
+static void start_three(struct fix *f)
+{
+	driver_start(&f->d, MULTIPORT | SIZE_F, 8, 16);
+	supply(f, 12, 64);
+	control(f, UINT32_MAX, VIRTIO_CONSOLE_DEVICE_READY, 1);
+	for (unsigned i = 0; i < 3; i++)
+		expect(f, i, VIRTIO_CONSOLE_PORT_ADD, 1, "");
+}
+
+static void ports_are_made_known(void **state)
+{
+	struct fix *f = *state;
+
+	plug_three(f);
+	assert_true(driver_features(&f->d) & MULTIPORT);
+	start_three(f);
+	expect_nothing(f);
+	control(f, 0, VIRTIO_CONSOLE_PORT_READY, 1);
+	expect(f, 0, VIRTIO_CONSOLE_CONSOLE_PORT, 1, "");
+	expect(f, 0, VIRTIO_CONSOLE_PORT_OPEN, 1, "");
+	control(f, 1, VIRTIO_CONSOLE_PORT_READY, 1);
+	expect(f, 1, VIRTIO_CONSOLE_PORT_NAME, 1, "org.example.agent");
+	expect(f, 1, VIRTIO_CONSOLE_PORT_OPEN, 1, "");
+	control(f, 2, VIRTIO_CONSOLE_PORT_READY, 1);
+	expect(f, 2, VIRTIO_CONSOLE_PORT_NAME, 1, "void");
+	expect(f, 2, VIRTIO_CONSOLE_PORT_OPEN, 0, ""); /* nobody there */
+	expect_nothing(f);
+	close(f->far[1]);
+	f->far[1] = -1;
+	control(f, 1, VIRTIO_CONSOLE_PORT_OPEN, 1); /* read: now the hang-up is seen */
+	driver_add(&f->d, 4, (struct buf[]){ driver_in(&f->d, 10) }, 1);
+	driver_kick(&f->d, 4);
+	expect(f, 1, VIRTIO_CONSOLE_PORT_OPEN, 0, "");
+}
+
+static void sixteen_ports(void **state)
+{
+	struct fix *f = *state;
+	struct vm_console ports[17] = { 0 };
+	struct virtio_dev *dev = NULL;
+	struct vring_used_elem e;
+	char name[2][64];
+
+	assert_int_equal(virtio_console_new(&dev, ports, 17, &f->env, NULL, NULL, &f->err), -EINVAL);
+	assert_int_equal(virtio_console_new(&dev, ports, 0, &f->env, NULL, NULL, &f->err), -EINVAL);
+	memset(name[0], 'n', 64);
+	memcpy(name[1], name[0], 64);
+	name[1][63] = 0;
+	ports[3].name = "too long, too long, too long, too long, too long, too long, too long";
+	assert_int_equal(virtio_console_new(&dev, ports, 16, &f->env, NULL, NULL, &f->err), -EINVAL);
+	assert_non_null(strstr(f->err.msg, "too long"));
+	ports[3].name = NULL;
+	ports[15] = (struct vm_console){ .name = name[1], .chardev = pair(f, 15) };
+	plug(f, ports, 16);
+	driver_start(&f->d, MULTIPORT, 34, 4);
+	control(f, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
+	for (unsigned i = 0; i < 16; i++) {
+		supply(f, 1, 80);
+		expect(f, i, VIRTIO_CONSOLE_PORT_ADD, 1, "");
+	}
+	control(f, 15, VIRTIO_CONSOLE_PORT_READY, 1);
+	supply(f, 2, 80);
+	expect(f, 15, VIRTIO_CONSOLE_PORT_NAME, 1, name[1]);
+	expect(f, 15, VIRTIO_CONSOLE_PORT_OPEN, 1, "");
+	driver_add(&f->d, 33, (struct buf[]){ pattern_out(f, 20) }, 1);
+	driver_kick(&f->d, 33);
+	assert_true(driver_wait_used(&f->d, 33, &e));
+	see(f, 15, 100);
+	assert_int_equal(f->seen, 20);
+}
+
+static void a_port_reads_while_it_is_open(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+	struct buf in;
+
+	plug_three(f);
+	start_three(f);
+	in = driver_in(&f->d, 100);
+	driver_add(&f->d, 4, &in, 1);
+	driver_kick(&f->d, 4);
+	assert_int_equal(write(f->far[1], "kept", 4), 4);
+	driver_turn(&f->d);
+	assert_false(driver_take_used(&f->d, 4, &e));
+	control(f, 1, VIRTIO_CONSOLE_PORT_READY, 1);
+	control(f, 1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	assert_true(driver_wait_used(&f->d, 4, &e));
+	assert_memory_equal(driver_ptr(&f->d, in.gpa), "kept", 4);
+	driver_add(&f->d, 4, &in, 1);
+	driver_kick(&f->d, 4);
+	control(f, 1, VIRTIO_CONSOLE_PORT_OPEN, 0);
+	assert_int_equal(write(f->far[1], "more", 4), 4);
+	driver_turn(&f->d);
+	assert_false(driver_take_used(&f->d, 4, &e));
+}
+
+/* The far side of a socket comes and goes; what is said to nobody is dropped. */
+static void open_follows_the_client(void **state)
+{
+	struct fix *f = *state;
+	struct vm_console ports[] = { { .name = "first", .chardev = { .kind = CHARDEV_SOCKET, .path = f->path } } };
+	struct vring_used_elem e;
+	struct buf in;
+
+	plug(f, ports, 1);
+	driver_start(&f->d, MULTIPORT, 4, 16);
+	supply(f, 12, 64);
+	in = driver_in(&f->d, 10);
+	driver_add(&f->d, RX, &in, 1);
+	driver_kick(&f->d, RX);
+	control(f, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
+	expect(f, 0, VIRTIO_CONSOLE_PORT_ADD, 1, "");
+	control(f, 0, VIRTIO_CONSOLE_PORT_READY, 1);
+	expect(f, 0, VIRTIO_CONSOLE_CONSOLE_PORT, 1, "");
+	expect(f, 0, VIRTIO_CONSOLE_PORT_NAME, 1, "first");
+	expect(f, 0, VIRTIO_CONSOLE_PORT_OPEN, 0, "");
+	driver_add(&f->d, TX, (struct buf[]){ driver_out(&f->d, NULL, MANY) }, 1);
+	driver_kick(&f->d, TX);
+	assert_true(driver_wait_used(&f->d, TX, &e));
+	assert_int_equal(sock_connect(&f->far[0], f->path, &f->err), 0);
+	expect(f, 0, VIRTIO_CONSOLE_PORT_OPEN, 1, "");
+	driver_add(&f->d, TX, (struct buf[]){ pattern_out(f, 30) }, 1);
+	driver_kick(&f->d, TX);
+	assert_true(driver_wait_used(&f->d, TX, &e));
+	see(f, 0, 100);
+	assert_int_equal(f->seen, 30);
+	close(f->far[0]);
+	f->far[0] = -1;
+	expect(f, 0, VIRTIO_CONSOLE_PORT_OPEN, 0, "");
+}
+
+/* A driver that does not take MULTIPORT has port 0 only. */
+static void multiport_refused_by_the_driver(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+
+	plug_three(f);
+	driver_start(&f->d, 0, 8, 16);
+	for (unsigned q = 2; q < 8; q++) {
+		struct buf b = q % 2 ? pattern_out(f, 8) : driver_in(&f->d, 8);
+
+		driver_add(&f->d, q, &b, 1);
+		driver_kick(&f->d, q);
+		assert_false(driver_take_used(&f->d, q, &e));
+	}
+	f->sent = 0;
+	driver_add(&f->d, TX, (struct buf[]){ pattern_out(f, 8) }, 1);
+	driver_kick(&f->d, TX);
+	assert_true(driver_wait_used(&f->d, TX, &e));
+	see(f, 0, 100);
+	assert_int_equal(f->seen, 8);
+}
+
+/* drivers that lie */
+
+static void nonsense_on_the_control_queue(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+
+	plug_three(f);
+	start_three(f);
+	for (uint32_t len = 0; len < 8; len++) {
+		struct buf b = driver_out(&f->d, "\0\0\0\0\3\0\1", len);
+
+		driver_add(&f->d, CONTROL_TX, &b, 1);
+		driver_kick(&f->d, CONTROL_TX);
+		assert_true(driver_wait_used(&f->d, CONTROL_TX, &e));
+	}
+	for (unsigned event = 0; event < 12; event++) {
+		control(f, 3, (uint16_t)event, 0);
+		control(f, UINT32_MAX, (uint16_t)event, 0);
+	}
+	for (unsigned event = 8; event < 12; event++)
+		control(f, 0, (uint16_t)event, UINT16_MAX);
+	control(f, 0, UINT16_MAX, 1);
+	expect_nothing(f);
+	assert_false(driver_needs_reset(&f->d));
+	for (unsigned i = 0; i < 1000; i++) { /* the same again: nothing grows */
+		control(f, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
+		control(f, 0, VIRTIO_CONSOLE_PORT_READY, i % 2 ? 0 : 1);
+	}
+	assert_false(driver_needs_reset(&f->d));
+}
+
+/* Buffers too short for their message go back empty; the message comes in one that fits. */
+static void short_control_buffers(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+
+	plug_three(f);
+	driver_start(&f->d, MULTIPORT, 8, 16);
+	control(f, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
+	supply(f, 5, 7);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_true(driver_wait_used(&f->d, CONTROL_RX, &e));
+		assert_int_equal(e.len, 0);
+	}
+	supply(f, 3, 8);
+	for (unsigned i = 0; i < 3; i++)
+		expect(f, i, VIRTIO_CONSOLE_PORT_ADD, 1, "");
+}
+
+/* Every descriptor 0 bytes long, in every queue (CVE-2016-6490's class). */
+static void empty_buffers(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+
+	plug_three(f);
+	start_three(f);
+	control(f, 1, VIRTIO_CONSOLE_PORT_READY, 1);
+	control(f, 1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	driver_turn(&f->d);
+	for (unsigned q = 0; q < 6; q++) {
+		if (q == CONTROL_RX)
+			continue;
+		for (unsigned i = 0; i < 8; i++)
+			driver_add(&f->d, q, (struct buf[]){ { DRIVER_RAM, 0, false }, { DRIVER_RAM, 0, true } }, 2);
+		driver_kick(&f->d, q);
+		for (unsigned i = 0; i < 8; i++) {
+			assert_true(driver_wait_used(&f->d, q, &e));
+			assert_int_equal(e.len, 0);
+		}
+	}
+	assert_false(driver_needs_reset(&f->d));
+}
+
+/* A chain of nearly 4 GiB, made of the same RAM over and over, to a far side that reads nothing: bounded, and reset ends it. */
+static void a_huge_chain(void **state)
+{
+	struct fix *f = *state;
+	struct buf bufs[128];
+	struct vring_used_elem e;
+
+	plug_three(f);
+	start_three(f);
+	for (unsigned i = 0; i < 128; i++)
+		bufs[i] = (struct buf){ .gpa = DRIVER_RAM, .len = DRIVER_RAM_SIZE };
+	assert_true(driver_queue_setup(&f->d, 0, 16)); /* refused while live: no effect */
+	driver_reset(&f->d);
+	assert_true(driver_negotiate(&f->d, MULTIPORT | RING));
+	for (unsigned q = 0; q < 8; q++)
+		assert_true(driver_queue_setup(&f->d, q, q % 2 ? 64 : 16));
+	driver_ok(&f->d);
+	driver_add(&f->d, 7, bufs, 64); /* to nobody: gone at once */
+	driver_kick(&f->d, 7);
+	assert_true(driver_take_used(&f->d, 7, &e));
+	driver_add(&f->d, 5, bufs, 64);
+	driver_kick(&f->d, 5);
+	driver_turn(&f->d);
+	assert_false(driver_take_used(&f->d, 5, &e));
+	assert_false(driver_needs_reset(&f->d));
+	driver_reset(&f->d);
+}
+
+static void a_malformed_chain_breaks_it_until_reset(void **state)
+{
+	struct fix *f = *state;
+	struct vring_used_elem e;
+	static const struct buf bad[] = {
+		{ DRIVER_RAM_END - 1, 2, false },
+		{ UINT64_MAX, 2, false },
+		{ DRIVER_GPA, 4, true },
+		{ DRIVER_RAM, UINT32_MAX, true },
+	};
+
+	plug_lone(f);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		for (unsigned q = 0; q < 2; q++) {
+			driver_start(&f->d, 0, 2, 16);
+			driver_add(&f->d, q, &bad[i], 1);
+			driver_kick(&f->d, q);
+			assert_true(driver_needs_reset(&f->d));
+			assert_int_equal(write(f->far[0], "x", 1), 1);
+			driver_turn(&f->d);
+		}
+	driver_start(&f->d, 0, 2, 16);
+	assert_false(driver_needs_reset(&f->d));
+	driver_add(&f->d, TX, (struct buf[]){ pattern_out(f, 8) }, 1);
+	driver_kick(&f->d, TX);
+	assert_true(driver_wait_used(&f->d, TX, &e));
+	driver_add(&f->d, RX, (struct buf[]){ driver_in(&f->d, 8) }, 1);
+	driver_kick(&f->d, RX);
+	assert_true(driver_wait_used(&f->d, RX, &e));
+}
+
+/* All widths at all offsets. */
+static void config_space(void **state)
+{
+	struct fix *f = *state;
+	struct virtio_console_config before, after;
+	uint64_t v;
+
+	plug_three(f);
+	start_three(f);
+	driver_config(&f->d, 0, &before, 4);
+	driver_config(&f->d, 4, (char *)&before + 4, 4);
+	for (uint32_t off = 0; off < 0xf00; off++)
+		for (unsigned len = 1; len <= 8; len *= 2) {
+			v = UINT64_C(0x4141414141414141);
+			driver_config_set(&f->d, off, &v, len);
+			driver_config(&f->d, off, &v, len);
+		}
+	driver_config(&f->d, 0, &after, 4);
+	driver_config(&f->d, 4, (char *)&after + 4, 4);
+	assert_memory_equal(&before, &after, 8);
+	driver_turn(&f->d);
+	assert_false(driver_needs_reset(&f->d));
+}
+
+static void reset_with_work_in_flight(void **state)
+{
+	struct fix *f = *state;
+
+	plug_three(f);
+	for (unsigned i = 0; i < 50; i++) {
+		f->d.next = DRIVER_RAM;
+		start_three(f);
+		control(f, 1, VIRTIO_CONSOLE_PORT_READY, 1);
+		driver_add(&f->d, TX, (struct buf[]){ driver_out(&f->d, NULL, 100000) }, 1);
+		driver_add(&f->d, 5, (struct buf[]){ driver_out(&f->d, NULL, 500000) }, 1);
+		driver_signal(&f->d, TX);
+		driver_signal(&f->d, 5);
+		if (i % 2)
+			driver_turn(&f->d);
+		driver_reset(&f->d);
+		see(f, 0, MANY);
+		see(f, 1, MANY);
+	}
+	driver_turn(&f->d);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fix_new, fix_free)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(lone_console_needs_no_control_queues),
+		TEST(input_waits_for_the_driver),
+		TEST(output_of_a_megabyte),
+		TEST(input_of_a_megabyte),
+		TEST(output_is_held_back_and_forgotten),
+		TEST(pause_holds_both_directions),
+		TEST(emergency_write),
+		TEST(ports_are_made_known),
+		TEST(sixteen_ports),
+		TEST(a_port_reads_while_it_is_open),
+		TEST(open_follows_the_client),
+		TEST(multiport_refused_by_the_driver),
+		TEST(nonsense_on_the_control_queue),
+		TEST(short_control_buffers),
+		TEST(empty_buffers),
+		TEST(a_huge_chain),
+		TEST(a_malformed_chain_breaks_it_until_reset),
+		TEST(config_space),
+		TEST(reset_with_work_in_flight),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

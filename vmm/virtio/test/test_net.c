@@ -1,0 +1,810 @@
+/*
+ * The network card over sockets instead of a tap: frames both ways, merged and oversized ones, the control queue, hostile
+ * drivers, and who serves the queues when vhost-net is there (its ioctl is this test's) or fails. Taps are in test_tap.c.
+ */
+#include "virtio/net.h"
+#include "virtio/test/driver.h"
+
+#include <linux/if_tun.h>
+#include <linux/vhost.h>
+#include <linux/virtio_net.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "core/test/check.h"
+
+#define RX   0
+#define TX   1
+#define RING 64
+#define BIT(n) (UINT64_C(1) << (n))
+#define OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UFO)
+#define MERGE BIT(VIRTIO_NET_F_MRG_RXBUF)
+#define MULTI (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ))
+
+struct fix {
+	struct driver d;
+	struct net *n;
+	int peer[VM_MAX_NET_QUEUES]; /* the network */
+};
+
+static struct net_parts parts_of(struct fix *f, unsigned pairs)
+{
+	struct net_parts parts = { .tap = { .name = "tap7", .nfds = pairs, .offloads = OFFLOADS, .plain = true } };
+
+	for (unsigned i = 0; i < pairs; i++) {
+		int fd[2];
+
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+		parts.tap.fd[i] = fd[0];
+		f->peer[i] = fd[1];
+	}
+	return parts;
+}
+
+static void plug(struct fix *f, const struct net_parts *parts, const struct vm_net *cfg)
+{
+	struct virtio_env env = { .mem = &f->d.mem, .loop = f->d.loop, .label = "net0", .cpus = 1 };
+	struct virtio_dev *dev;
+	struct err err = { 0 };
+
+	assert_int_equal(net_assemble(&dev, parts, cfg, &env, &err), 0);
+	f->n = container_of(dev, struct net, dev);
+	driver_plug(&f->d, dev);
+}
+
+/* A card of so many pairs, with its driver up. */
+static void up(struct fix *f, unsigned pairs, uint64_t features)
+{
+	struct vm_net cfg = { .vhost = VM_VHOST_OFF };
+	struct net_parts parts;
+
+	log_setup(2, LOG_ERROR, "test");
+	driver_init(&f->d);
+	parts = parts_of(f, pairs);
+	plug(f, &parts, &cfg);
+	driver_start(&f->d, features, f->n->dev.nqueues, RING);
+}
+
+static void down(struct fix *f)
+{
+	unsigned pairs = f->n->tap.nfds;
+
+	driver_fini(&f->d);
+	for (unsigned i = 0; i < pairs; i++)
+		close(f->peer[i]);
+}
+
+/* A header of zeros and a frame whose bytes can be told apart. */
+static void make_frame(uint8_t *buf, size_t len)
+{
+	memset(buf, 0, TAP_HEADER);
+	for (size_t i = TAP_HEADER; i < len; i++)
+		buf[i] = (uint8_t)(i * 7 + i / 256);
+}
+
+static void network_sends(struct fix *f, unsigned q, size_t len)
+{
+	static uint8_t buf[80000];
+
+	make_frame(buf, len);
+	assert_int_equal(send(f->peer[q], buf, len, 0), len);
+}
+
+static uint64_t rx_buffer(struct fix *f, unsigned q, uint32_t len)
+{
+	struct buf b = driver_in(&f->d, len);
+
+	driver_add(&f->d, q, &b, 1);
+	return b.gpa;
+}
+
+/* Collects a frame of len bytes that lies in count buffers of size bytes each, one behind the other in RAM. */
+static void expect_frame(struct fix *f, unsigned q, const uint64_t *gpa, unsigned count, uint32_t size, size_t len)
+{
+	static uint8_t want[80000], got[80000];
+	size_t at = 0;
+
+	make_frame(want, len);
+	want[offsetof(struct virtio_net_hdr_v1, num_buffers)] = (uint8_t)count;
+	for (unsigned i = 0; i < count; i++) {
+		struct vring_used_elem e;
+
+		assert_true(driver_wait_used(&f->d, q, &e));
+		assert_int_equal(e.len, MIN(size, len - at));
+		memcpy(got + at, driver_ptr(&f->d, gpa[i]), e.len);
+		at += e.len;
+	}
+	assert_int_equal(at, len);
+	assert_memory_equal(got, want, len);
+}
+
+static bool network_hears(struct fix *f, unsigned q, size_t len)
+{
+	static uint8_t want[80000], got[80000];
+	ssize_t n = recv(f->peer[q], got, sizeof(got), 0);
+
+	if (n < 0)
+		return false;
+	make_frame(want, len);
+	assert_int_equal(n, len);
+	assert_memory_equal(got, want, len);
+	return true;
+}
+
+static void add_tx(struct fix *f, unsigned q, size_t len)
+{
+	static uint8_t buf[80000];
+	struct buf b;
+
+	make_frame(buf, len);
+	b = driver_out(&f->d, buf, (uint32_t)len);
+	driver_add(&f->d, q, &b, 1);
+}
+
+/* Both directions still work. */
+static void assert_works(struct fix *f)
+{
+	struct vring_used_elem e;
+	uint64_t gpa = rx_buffer(f, RX, 2000);
+
+	driver_kick(&f->d, RX);
+	network_sends(f, 0, 100);
+	expect_frame(f, RX, &gpa, 1, 2000, 100);
+	add_tx(f, TX, 200);
+	driver_kick(&f->d, TX);
+	assert_true(driver_wait_used(&f->d, TX, &e));
+	assert_true(network_hears(f, 0, 200));
+}
+
+/* --- what the driver sees ----------------------------------------------------------------------------------------- */
+
+static void offers_what_the_tap_can_do(void **state UNUSED)
+{
+	struct fix f;
+	uint64_t features, must = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MAC) |
+				  BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |
+				  BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) |
+				  BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |
+				  BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | MERGE |
+				  BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_RING_F_EVENT_IDX) |
+				  BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_F_VERSION_1);
+
+	up(&f, 1, 0);
+	features = driver_features(&f.d);
+	assert_int_equal(features, must); /* no MQ, no control queue, no MTU, no USO */
+	assert_int_equal(driver_get(&f.d, VIRTIO_MMIO_DEVICE_ID), VIRTIO_ID_NET);
+	down(&f);
+}
+
+static void config_has_mac_status_pairs_mtu(void **state UNUSED)
+{
+	struct vm_net cfg = { .mac = { 2, 3, 4, 5, 6, 7 }, .mtu = 9000, .vhost = VM_VHOST_OFF };
+	struct fix f;
+	struct net_parts parts;
+	uint8_t config[12];
+
+	driver_init(&f.d);
+	parts = parts_of(&f, 3);
+	plug(&f, &parts, &cfg);
+	assert_true(driver_features(&f.d) & BIT(VIRTIO_NET_F_MTU));
+	assert_int_equal(driver_features(&f.d) & MULTI, MULTI);
+	driver_config(&f.d, 0, config, 8);
+	driver_config(&f.d, 8, config + 8, 4);
+	assert_memory_equal(config, ((uint8_t[]){ 2, 3, 4, 5, 6, 7, 1, 0, 3, 0, 0x28, 0x23 }), 12);
+	down(&f);
+}
+
+static void derived_mac_is_local_and_stable(void **state UNUSED)
+{
+	uint8_t mac[3][6];
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct vm_net cfg = { .vhost = VM_VHOST_OFF };
+		struct fix f;
+		struct net_parts parts;
+
+		driver_init(&f.d);
+		parts = parts_of(&f, 1);
+		parts.tap.name[3] = i == 2 ? '8' : '7';
+		plug(&f, &parts, &cfg);
+		driver_config(&f.d, 0, mac[i], 4);
+		driver_config(&f.d, 4, mac[i] + 4, 2);
+		down(&f);
+	}
+	assert_int_equal(mac[0][0] & 3, 2);
+	assert_memory_equal(mac[0], mac[1], 6);
+	assert_memory_not_equal(mac[0], mac[2], 6);
+}
+
+/* --- from the guest ----------------------------------------------------------------------------------------------- */
+
+static void frame_in_many_descriptors_goes_out_whole(void **state UNUSED)
+{
+	struct vring_used_elem e;
+	struct buf b[16];
+	uint8_t frame[400];
+	struct fix f;
+
+	up(&f, 1, 0);
+	make_frame(frame, sizeof(frame));
+	for (unsigned i = 0; i < 15; i++) /* the header alone takes twelve */
+		b[i] = driver_out(&f.d, frame + i, 1);
+	b[15] = driver_out(&f.d, frame + 15, sizeof(frame) - 15);
+	driver_add(&f.d, TX, b, 16);
+	driver_kick(&f.d, TX);
+	assert_true(driver_wait_used(&f.d, TX, &e));
+	assert_int_equal(e.len, 0);
+	assert_true(network_hears(&f, 0, sizeof(frame)));
+	assert_true(driver_take_irq(&f.d));
+	down(&f);
+}
+
+static void short_and_huge_frames_are_dropped(void **state UNUSED)
+{
+	struct vring_used_elem e;
+	struct fix f;
+	struct buf b[2];
+
+	up(&f, 1, 0);
+	for (size_t len = 1; len < TAP_HEADER + 14; len++) {
+		add_tx(&f, TX, len);
+		driver_kick(&f.d, TX);
+		assert_true(driver_wait_used(&f.d, TX, &e));
+		assert_false(network_hears(&f, 0, len));
+	}
+	add_tx(&f, TX, NET_FRAME_MAX + 1);
+	driver_kick(&f.d, TX);
+	assert_true(driver_wait_used(&f.d, TX, &e));
+	assert_false(network_hears(&f, 0, 0));
+	b[0] = driver_out(&f.d, NULL, 100); /* a frame that the device shall write to */
+	b[1] = driver_in(&f.d, 100);
+	driver_add(&f.d, TX, b, 2);
+	driver_kick(&f.d, TX);
+	assert_true(driver_wait_used(&f.d, TX, &e));
+	assert_false(network_hears(&f, 0, 0));
+	assert_works(&f);
+	down(&f);
+}
+
+static void full_network_makes_frames_wait_in_order(void **state UNUSED)
+{
+	int size = 1;
+	unsigned heard = 0;
+	struct fix f;
+
+	up(&f, 1, BIT(VIRTIO_RING_F_EVENT_IDX));
+	setsockopt(f.n->tap.fd[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	for (unsigned i = 0; i < RING; i++)
+		add_tx(&f, TX, 1000 + i);
+	driver_kick(&f.d, TX);
+	assert_true(f.n->pair[0].tx_full);
+	assert_in_range(driver_used_idx(&f.d, TX), 1, RING - 1);
+	for (unsigned i = 0; i < 10 * RING && heard < RING; i++) {
+		while (network_hears(&f, 0, 1000 + heard))
+			heard++;
+		driver_turn(&f.d);
+	}
+	assert_int_equal(heard, RING);
+	assert_int_equal(driver_used_idx(&f.d, TX), RING);
+	assert_false(f.n->pair[0].tx_full);
+	down(&f);
+}
+
+static void long_batch_goes_on_by_itself(void **state UNUSED)
+{
+	struct fix f;
+	unsigned heard = 0;
+
+	log_setup(2, LOG_ERROR, "test");
+	driver_init(&f.d);
+	{
+		struct vm_net cfg = { .vhost = VM_VHOST_OFF };
+		struct net_parts parts = parts_of(&f, 1);
+
+		plug(&f, &parts, &cfg);
+	}
+	driver_start(&f.d, 0, 2, 256);
+	for (unsigned i = 0; i < 256; i++)
+		add_tx(&f, TX, 60);
+	driver_signal(&f.d, TX);
+	for (unsigned i = 0; i < 200 && heard < 256; i++) {
+		driver_turn(&f.d);
+		while (network_hears(&f, 0, 60))
+			heard++;
+	}
+	assert_int_equal(heard, 256);
+	down(&f);
+}
+
+/* --- to the guest ------------------------------------------------------------------------------------------------- */
+
+static void frame_arrives_in_one_buffer(void **state UNUSED)
+{
+	struct fix f;
+	uint64_t gpa;
+
+	up(&f, 1, 0);
+	gpa = rx_buffer(&f, RX, 1526);
+	driver_kick(&f.d, RX);
+	network_sends(&f, 0, 1526);
+	expect_frame(&f, RX, &gpa, 1, 1526, 1526);
+	assert_true(driver_wait_irq(&f.d));
+	down(&f);
+}
+
+static void large_frame_is_spread_over_buffers(void **state UNUSED)
+{
+	struct fix f;
+	uint64_t gpa[45];
+
+	up(&f, 1, MERGE | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4));
+	for (unsigned i = 0; i < 45; i++)
+		gpa[i] = rx_buffer(&f, RX, 1526);
+	driver_kick(&f.d, RX);
+	network_sends(&f, 0, 65000);
+	network_sends(&f, 0, 64);
+	expect_frame(&f, RX, gpa, 43, 1526, 65000);
+	expect_frame(&f, RX, gpa + 43, 1, 1526, 64);
+	down(&f);
+}
+
+static void frame_larger_than_its_room_waits_for_more(void **state UNUSED)
+{
+	struct vring_used_elem e;
+	uint64_t gpa[4];
+	struct fix f;
+
+	up(&f, 1, MERGE);
+	gpa[0] = rx_buffer(&f, RX, 1526);
+	gpa[1] = rx_buffer(&f, RX, 1526);
+	driver_kick(&f.d, RX);
+	network_sends(&f, 0, 5000);
+	network_sends(&f, 0, 64);
+	driver_turn(&f.d);
+	assert_false(driver_take_used(&f.d, RX, &e));
+	assert_int_equal(f.n->pair[0].watch.events & EPOLLIN, 0); /* no spinning */
+	gpa[2] = rx_buffer(&f, RX, 1526);
+	driver_kick(&f.d, RX);
+	assert_false(driver_take_used(&f.d, RX, &e));
+	gpa[3] = rx_buffer(&f, RX, 1526);
+	driver_kick(&f.d, RX);
+	expect_frame(&f, RX, gpa, 4, 1526, 5000);
+	gpa[0] = rx_buffer(&f, RX, 1526);
+	driver_kick(&f.d, RX);
+	expect_frame(&f, RX, gpa, 1, 1526, 64);
+	down(&f);
+}
+
+static void frame_larger_than_the_ring_is_dropped(void **state UNUSED)
+{
+	struct vring_used_elem e;
+	uint64_t gpa[RING];
+	struct fix f;
+
+	up(&f, 1, MERGE);
+	for (unsigned i = 0; i < RING; i++)
+		gpa[i] = rx_buffer(&f, RX, 64);
+	driver_kick(&f.d, RX);
+	network_sends(&f, 0, RING * 64 + 1);
+	driver_turn(&f.d);
+	assert_false(driver_take_used(&f.d, RX, &e));
+	network_sends(&f, 0, 100);
+	expect_frame(&f, RX, gpa, 2, 64, 100);
+	down(&f);
+}
+
+static void unmerged_frame_that_does_not_fit_is_dropped(void **state UNUSED)
+{
+	struct fix f;
+	uint64_t gpa[2];
+
+	up(&f, 1, 0);
+	gpa[0] = rx_buffer(&f, RX, 1000);
+	gpa[1] = rx_buffer(&f, RX, 1000);
+	driver_kick(&f.d, RX);
+	network_sends(&f, 0, 1001);
+	network_sends(&f, 0, NET_FRAME_MAX + 5000);
+	network_sends(&f, 0, 1000);
+	expect_frame(&f, RX, gpa, 1, 1000, 1000);
+	network_sends(&f, 0, 999);
+	expect_frame(&f, RX, gpa + 1, 1, 1000, 999);
+	down(&f);
+}
+
+static void short_frames_of_the_network_are_dropped(void **state UNUSED)
+{
+	struct fix f;
+	uint64_t gpa;
+
+	up(&f, 1, 0);
+	gpa = rx_buffer(&f, RX, 1000);
+	driver_kick(&f.d, RX);
+	for (size_t len = 1; len < TAP_HEADER + 14; len++)
+		network_sends(&f, 0, len);
+	network_sends(&f, 0, TAP_HEADER + 14);
+	expect_frame(&f, RX, &gpa, 1, 1000, TAP_HEADER + 14);
+	down(&f);
+}
+
+static void without_buffers_the_tap_is_left_alone(void **state UNUSED)
+{
+	struct fix f;
+	uint64_t gpa;
+
+	up(&f, 1, BIT(VIRTIO_RING_F_EVENT_IDX));
+	network_sends(&f, 0, 100);
+	driver_turn(&f.d);
+	assert_int_equal(f.n->pair[0].watch.events, 0);
+	gpa = rx_buffer(&f, RX, 1000);
+	assert_true(driver_kick_wanted(&f.d, RX));
+	driver_kick(&f.d, RX);
+	expect_frame(&f, RX, &gpa, 1, 1000, 100);
+	down(&f);
+}
+
+static void buffer_without_room_for_a_header_breaks_the_device(void **state UNUSED)
+{
+	struct buf out;
+	struct fix f;
+
+	up(&f, 1, 0);
+	rx_buffer(&f, RX, TAP_HEADER - 1);
+	driver_kick(&f.d, RX);
+	assert_true(driver_needs_reset(&f.d));
+	network_sends(&f, 0, 100);
+	driver_turn(&f.d);
+	assert_int_equal(driver_used_idx(&f.d, RX), 0);
+	assert_int_equal(f.n->pair[0].watch.events & EPOLLIN, 0);
+	driver_start(&f.d, 0, 2, RING);
+	out = driver_out(&f.d, NULL, 100); /* readable: nothing to receive into */
+	driver_add(&f.d, RX, &out, 1);
+	driver_kick(&f.d, RX);
+	assert_true(driver_needs_reset(&f.d));
+	driver_start(&f.d, 0, 2, RING);
+	while (recv(f.n->tap.fd[0], &out, sizeof(out), 0) > 0)
+		;
+	assert_works(&f);
+	down(&f);
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+static void reset_forgets_buffers_taken_ahead(void **state UNUSED)
+{
+	struct fix f;
+
+	up(&f, 1, MERGE | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_CSUM));
+	for (unsigned i = 0; i < 100; i++) {
+		for (unsigned k = 0; k < 3; k++)
+			rx_buffer(&f, RX, 1000);
+		network_sends(&f, 0, i % 2 ? 5000 : 200);
+		driver_kick(&f.d, RX);
+		driver_reset(&f.d);
+		assert_int_equal(f.n->pair[0].rx.nbuf, 0);
+		assert_false(f.n->pair[0].watch.added);
+		driver_start(&f.d, MERGE, 2, RING);
+		while (recv(f.n->tap.fd[0], &f.peer[1], 1, 0) > 0)
+			;
+	}
+	assert_works(&f);
+	down(&f);
+}
+
+static void pause_gives_buffers_back_and_resume_goes_on(void **state UNUSED)
+{
+	struct fix f;
+	uint64_t gpa[3];
+
+	up(&f, 1, MERGE);
+	for (unsigned i = 0; i < 3; i++)
+		gpa[i] = rx_buffer(&f, RX, 2000);
+	driver_kick(&f.d, RX);
+	network_sends(&f, 0, 500);
+	expect_frame(&f, RX, gpa, 1, 2000, 500);
+	virtio_mmio_pause(f.d.m);
+	assert_int_equal(f.n->dev.queue[RX].next_avail, 1);
+	assert_int_equal(f.n->dev.queue[RX].next_used, 1);
+	network_sends(&f, 0, 600);
+	add_tx(&f, TX, 300);
+	driver_kick(&f.d, TX);
+	assert_int_equal(driver_used_idx(&f.d, RX), 1);
+	assert_false(network_hears(&f, 0, 0));
+	virtio_mmio_resume(f.d.m);
+	driver_turn(&f.d);
+	expect_frame(&f, RX, gpa + 1, 1, 2000, 600);
+	assert_true(network_hears(&f, 0, 300));
+	virtio_mmio_pause(f.d.m); /* and a machine reset while paused */
+	virtio_mmio_reset(f.d.m);
+	virtio_mmio_resume(f.d.m);
+	driver_start(&f.d, MERGE, 2, RING);
+	assert_works(&f);
+	down(&f);
+}
+
+static void network_gone_is_a_link_down(void **state UNUSED)
+{
+	struct vring_used_elem e;
+	uint8_t status[2];
+	struct fix f;
+
+	up(&f, 1, BIT(VIRTIO_NET_F_STATUS));
+	rx_buffer(&f, RX, 1000);
+	driver_kick(&f.d, RX);
+	shutdown(f.peer[0], SHUT_RDWR);
+	driver_turn(&f.d);
+	driver_config(&f.d, 6, status, 2);
+	assert_int_equal(status[0], 0);
+	assert_true(driver_ack_irq(&f.d) & VIRTIO_MMIO_INT_CONFIG);
+	assert_false(f.n->pair[0].watch.added);
+	add_tx(&f, TX, 100);
+	driver_kick(&f.d, TX);
+	assert_false(driver_needs_reset(&f.d));
+	driver_start(&f.d, 0, 2, RING);
+	assert_false(f.n->pair[0].watch.added);
+	assert_false(driver_take_used(&f.d, TX, &e));
+	down(&f);
+}
+
+/* --- the control queue -------------------------------------------------------------------------------------------- */
+
+static uint8_t control(struct fix *f, unsigned q, const void *req, uint32_t len)
+{
+	struct buf b[2] = { driver_out(&f->d, req, len), driver_in(&f->d, 1) };
+	struct vring_used_elem e;
+
+	driver_add(&f->d, q, b, 2);
+	driver_kick(&f->d, q);
+	assert_true(driver_wait_used(&f->d, q, &e));
+	assert_int_equal(e.len, 1);
+	return *(uint8_t *)driver_ptr(&f->d, b[1].gpa);
+}
+
+static uint8_t set_pairs(struct fix *f, unsigned q, uint16_t pairs)
+{
+	uint8_t req[4] = { VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, (uint8_t)pairs,
+		(uint8_t)(pairs >> 8) };
+
+	return control(f, q, req, sizeof(req));
+}
+
+static void pairs_are_used_when_the_driver_says_so(void **state UNUSED)
+{
+	struct vring_used_elem e;
+	struct fix f;
+	uint64_t gpa;
+
+	up(&f, 2, MULTI);
+	gpa = rx_buffer(&f, 2, 1000);
+	add_tx(&f, 3, 100);
+	driver_kick(&f.d, 2);
+	driver_kick(&f.d, 3);
+	assert_false(driver_take_used(&f.d, 3, &e)); /* one pair until then */
+	assert_int_equal(set_pairs(&f, 4, 2), VIRTIO_NET_OK);
+	assert_true(driver_wait_used(&f.d, 3, &e)); /* what it had queued before */
+	assert_true(network_hears(&f, 1, 100));
+	network_sends(&f, 1, 200);
+	driver_turn(&f.d);
+	expect_frame(&f, 2, &gpa, 1, 1000, 200);
+	rx_buffer(&f, 2, 1000);
+	driver_kick(&f.d, 2);
+	assert_int_equal(set_pairs(&f, 4, 1), VIRTIO_NET_OK);
+	assert_false(f.n->pair[1].watch.added);
+	assert_int_equal(f.n->dev.queue[2].next_avail, 1);
+	assert_works(&f);
+	down(&f);
+}
+
+static void other_commands_are_refused(void **state UNUSED)
+{
+	static const uint8_t bad[][5] = { { 0, 0, 1, 0 }, { 1, 0, 1, 0 }, { 4, 1, 1, 0 }, { 255, 255, 255, 255 } };
+	struct fix f;
+
+	up(&f, 3, MULTI);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(control(&f, 6, bad[i], 4), VIRTIO_NET_ERR);
+	assert_int_equal(set_pairs(&f, 6, 0), VIRTIO_NET_ERR);
+	assert_int_equal(set_pairs(&f, 6, 4), VIRTIO_NET_ERR);
+	assert_int_equal(set_pairs(&f, 6, 0x8001), VIRTIO_NET_ERR);
+	for (uint32_t len = 1; len < 4; len++)
+		assert_int_equal(control(&f, 6, bad[0], len), VIRTIO_NET_ERR);
+	assert_int_equal(control(&f, 6, (uint8_t[]){ 4, 0, 1, 0, 0 }, 5), VIRTIO_NET_ERR);
+	assert_int_equal(f.n->active, 1);
+	assert_int_equal(set_pairs(&f, 6, 3), VIRTIO_NET_OK);
+	assert_int_equal(f.n->active, 3);
+	down(&f);
+}
+
+static void command_without_status_byte_breaks_the_device(void **state UNUSED)
+{
+	struct buf out;
+	struct fix f;
+
+	up(&f, 2, MULTI);
+	out = driver_out(&f.d, "\4\0\1\0", 4);
+	driver_add(&f.d, 4, &out, 1);
+	driver_kick(&f.d, 4);
+	assert_true(driver_needs_reset(&f.d));
+	driver_start(&f.d, 0, 5, RING);
+	assert_works(&f);
+	down(&f);
+}
+
+static void control_queue_is_third_without_multiqueue(void **state UNUSED)
+{
+	struct vring_used_elem e;
+	struct fix f;
+
+	up(&f, 2, BIT(VIRTIO_NET_F_CTRL_VQ));
+	assert_int_equal(set_pairs(&f, 2, 1), VIRTIO_NET_ERR); /* not negotiated */
+	rx_buffer(&f, 4, 100);
+	driver_kick(&f.d, 4);
+	assert_false(driver_take_used(&f.d, 4, &e));
+	assert_works(&f);
+	down(&f);
+}
+
+/* --- vhost-net ---------------------------------------------------------------------------------------------------- */
+
+static struct {
+	int backend[2];
+	unsigned kicks_set, unbound, backend_error;
+	uint16_t base;
+} kernel;
+
+static int fake_call(int fd UNUSED, unsigned long request, void *arg)
+{
+	struct vhost_vring_file *file = arg;
+	struct vhost_vring_state *ring = arg;
+
+	switch (request) {
+	case VHOST_GET_FEATURES:
+		*(uint64_t *)arg = UINT64_MAX & ~BIT(VIRTIO_RING_F_INDIRECT_DESC);
+		break;
+	case VHOST_SET_FEATURES:
+		assert_false(*(uint64_t *)arg & BIT(VHOST_NET_F_VIRTIO_NET_HDR)); /* the tap has the header */
+		break;
+	case VHOST_NET_SET_BACKEND:
+		if (file->fd >= 0 && kernel.backend_error)
+			return -(int)kernel.backend_error;
+		kernel.unbound += file->fd < 0;
+		kernel.backend[file->index] = file->fd;
+		break;
+	case VHOST_SET_VRING_KICK:
+		kernel.kicks_set += file->fd >= 0;
+		break;
+	case VHOST_GET_VRING_BASE:
+		assert_int_equal(kernel.backend[ring->index], -1); /* taken back only when detached */
+		ring->num = kernel.base;
+		break;
+	case VHOST_SET_VRING_BASE:
+		assert_int_equal(ring->num, kernel.base);
+		break;
+	}
+	return 0;
+}
+
+static void up_with_vhost(struct fix *f, enum vm_vhost wish)
+{
+	struct vm_net cfg = { .vhost = wish };
+	struct net_parts parts;
+	struct err err = { 0 };
+
+	log_setup(2, LOG_ERROR, "test");
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.backend[0] = kernel.backend[1] = -1;
+	driver_init(&f->d);
+	parts = parts_of(f, 2);
+	for (parts.nvhost = 0; parts.nvhost < 2; parts.nvhost++) {
+		parts.vhost[parts.nvhost].call = fake_call;
+		assert_int_equal(vhost_adopt(&parts.vhost[parts.nvhost], dup(0), "vhost-net", &err), 0);
+	}
+	plug(f, &parts, &cfg);
+}
+
+static void vhost_serves_the_pairs_and_the_loop_the_control_queue(void **state UNUSED)
+{
+	struct fix f;
+
+	up_with_vhost(&f, VM_VHOST_AUTO);
+	assert_false(driver_features(&f.d) & BIT(VIRTIO_RING_F_INDIRECT_DESC)); /* this kernel has it not */
+	driver_start(&f.d, MULTI | MERGE, 5, RING);
+	assert_true(f.n->in_kernel);
+	assert_int_equal(f.n->dev.kernel_queues, 0xf);
+	assert_int_equal(kernel.kicks_set, 4);
+	assert_int_equal(kernel.backend[0], f.n->tap.fd[1]);
+	assert_int_equal(kernel.backend[1], f.n->tap.fd[1]);
+	assert_true(driver_get(&f.d, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_VRING);
+	assert_false(f.n->pair[0].watch.added);
+	assert_int_equal(set_pairs(&f, 4, 2), VIRTIO_NET_OK);
+	assert_false(f.n->pair[1].watch.added);
+	driver_reset(&f.d);
+	assert_int_equal(kernel.unbound, 4);
+	assert_int_equal(f.n->dev.kernel_queues, 0);
+	assert_int_equal(driver_get(&f.d, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	down(&f);
+}
+
+static void vhost_pause_keeps_the_ring_positions(void **state UNUSED)
+{
+	struct fix f;
+
+	up_with_vhost(&f, VM_VHOST_AUTO);
+	driver_start(&f.d, MULTI | MERGE, 5, RING);
+	kernel.base = 17;
+	virtio_mmio_pause(f.d.m);
+	assert_int_equal(kernel.backend[0], -1);
+	assert_int_equal(f.n->dev.queue[0].next_avail, 17);
+	virtio_mmio_resume(f.d.m);
+	assert_int_equal(kernel.backend[1], f.n->tap.fd[1]);
+	assert_int_equal(f.n->dev.kernel_queues, 0xf);
+	virtio_mmio_pause(f.d.m);
+	kernel.backend_error = EBUSY;
+	virtio_mmio_resume(f.d.m);
+	assert_true(driver_needs_reset(&f.d));
+	down(&f);
+}
+
+static void vhost_that_fails_leaves_the_work_to_the_loop(void **state UNUSED)
+{
+	struct fix f;
+
+	up_with_vhost(&f, VM_VHOST_AUTO);
+	kernel.backend_error = EBUSY;
+	driver_start(&f.d, MERGE, 5, RING);
+	assert_false(f.n->in_kernel);
+	assert_int_equal(f.n->dev.kernel_queues, 0);
+	assert_works(&f);
+	down(&f);
+}
+
+static void vhost_that_must_be_breaks_the_device(void **state UNUSED)
+{
+	struct fix f;
+
+	up_with_vhost(&f, VM_VHOST_ON);
+	kernel.backend_error = EBUSY;
+	driver_start(&f.d, MERGE, 5, RING);
+	assert_true(driver_needs_reset(&f.d));
+	assert_int_equal(f.n->dev.kernel_queues, 0);
+	kernel.backend_error = 0;
+	driver_start(&f.d, MERGE, 5, RING);
+	assert_true(f.n->in_kernel);
+	assert_int_equal(f.n->dev.kernel_queues, 0x3); /* one pair: no MQ */
+	down(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(offers_what_the_tap_can_do),
+		cmocka_unit_test(config_has_mac_status_pairs_mtu),
+		cmocka_unit_test(derived_mac_is_local_and_stable),
+		cmocka_unit_test(frame_in_many_descriptors_goes_out_whole),
+		cmocka_unit_test(short_and_huge_frames_are_dropped),
+		cmocka_unit_test(full_network_makes_frames_wait_in_order),
+		cmocka_unit_test(long_batch_goes_on_by_itself),
+		cmocka_unit_test(frame_arrives_in_one_buffer),
+		cmocka_unit_test(large_frame_is_spread_over_buffers),
+		cmocka_unit_test(frame_larger_than_its_room_waits_for_more),
+		cmocka_unit_test(frame_larger_than_the_ring_is_dropped),
+		cmocka_unit_test(unmerged_frame_that_does_not_fit_is_dropped),
+		cmocka_unit_test(short_frames_of_the_network_are_dropped),
+		cmocka_unit_test(without_buffers_the_tap_is_left_alone),
+		cmocka_unit_test(buffer_without_room_for_a_header_breaks_the_device),
+		cmocka_unit_test(reset_forgets_buffers_taken_ahead),
+		cmocka_unit_test(pause_gives_buffers_back_and_resume_goes_on),
+		cmocka_unit_test(network_gone_is_a_link_down),
+		cmocka_unit_test(pairs_are_used_when_the_driver_says_so),
+		cmocka_unit_test(other_commands_are_refused),
+		cmocka_unit_test(command_without_status_byte_breaks_the_device),
+		cmocka_unit_test(control_queue_is_third_without_multiqueue),
+		cmocka_unit_test(vhost_serves_the_pairs_and_the_loop_the_control_queue),
+		cmocka_unit_test(vhost_pause_keeps_the_ring_positions),
+		cmocka_unit_test(vhost_that_fails_leaves_the_work_to_the_loop),
+		cmocka_unit_test(vhost_that_must_be_breaks_the_device),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
