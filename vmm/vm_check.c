@@ -63,7 +63,8 @@ static void trace_step(void *arg, const char *step, int rc)
 }
 
 /* One interrupt mode, in a machine of its own: a mode once chosen can't be undone. */
-static int try_mode(const struct report *r, struct kvm *kvm, enum vm_irqchip mode, char *name, size_t size)
+static int try_mode(struct report *r, struct kvm *kvm, enum vm_irqchip mode, irqchip_trace *trace, char *name,
+	size_t size)
 {
 	struct irqchip *chip = NULL;
 	struct vcpu v = { .fd = -1 };
@@ -73,7 +74,7 @@ static int try_mode(const struct report *r, struct kvm *kvm, enum vm_irqchip mod
 	if (!rc)
 		rc = vcpu_create(&v, kvm, 0, &err);
 	if (!rc)
-		rc = irqchip_new(&chip, kvm, 1, mode, trace_step, (void *)(uintptr_t)r, &err);
+		rc = irqchip_new(&chip, kvm, 1, mode, trace, r, &err);
 	if (!rc)
 		snprintf(name, size, "%s", chip->name);
 	else
@@ -84,7 +85,7 @@ static int try_mode(const struct report *r, struct kvm *kvm, enum vm_irqchip mod
 	return rc;
 }
 
-static int check_irqchip(const struct report *r, struct kvm *kvm)
+static int check_irqchip(struct report *r, struct kvm *kvm)
 {
 	static const struct {
 		enum vm_irqchip mode;
@@ -95,10 +96,10 @@ static int check_irqchip(const struct report *r, struct kvm *kvm)
 	int rc;
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		rc = try_mode(r, kvm, modes[i].mode, text, sizeof(text));
+		rc = try_mode(r, kvm, modes[i].mode, trace_step, text, sizeof(text));
 		tell(r, rc ? 0 : 1, "interrupt mode", "%s%s%s", modes[i].name, rc ? ": " : "", rc ? text : "");
 	}
-	rc = try_mode(&(struct report){ .emit = r->emit, .arg = r->arg }, kvm, VM_IRQCHIP_AUTO, text, sizeof(text));
+	rc = try_mode(r, kvm, VM_IRQCHIP_AUTO, NULL, text, sizeof(text));
 	tell(r, rc ? -1 : 1, "interrupt mode chosen", "%s", text);
 	return rc;
 }

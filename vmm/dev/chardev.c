@@ -1,8 +1,8 @@
 /*
  * The life of a channel and of its far side; see chardev.h and, for the other files, chardev_internal.h.
  *
- * SOCKET: a client that has hung up may have left input behind which the guest has yet to take. The next client waits in the
- * listener's queue meanwhile; when nothing of it is taken for CHARDEV_STUCK_MS it is forgotten.
+ * SOCKET: a client that has hung up may have left input behind which the guest has yet to take. The next client
+ * waits in the listener's queue meanwhile; when nothing of it is taken for CHARDEV_STUCK_MS it is forgotten.
  */
 #define _GNU_SOURCE
 #include "dev/chardev_internal.h"

@@ -1,15 +1,16 @@
 /*
- * A byte channel to the host for a serial port or a console: the terminal, a file, a unix socket, an inherited descriptor.
+ * A byte channel to the host for a serial port or a console: the terminal, a file, a unix socket, an inherited
+ * descriptor.
  *
- * Loop thread only. Input arrives through the reader's callback; while the reader has no room (want_input 0) the channel
- * stops reading, so that the far side blocks instead of the monitor growing. Callbacks come from the loop, never from within a
- * call below.
+ * Loop thread only. Input arrives through the reader's callback; while the reader has no room (want_input 0) the
+ * channel stops reading, so that the far side blocks instead of the monitor growing. Callbacks come from the loop,
+ * never from within a call below.
  *
- * Output that the far side does not take at once is kept, up to CHARDEV_BACKLOG bytes; then chardev_write() is short and
- * writable() says when to go on. So a slow far side slows the guest down and loses nothing. A far side that takes nothing at all
- * holds the guest up for ever, unless chardev_drop_when_stuck() was called: after that time output is dropped (the backlog, the
- * oldest, is kept) until the far side takes something again. Consoles and serial ports, at which a guest's kernel waits
- * actively, ask for that; ports for programs don't.
+ * Output that the far side does not take at once is kept, up to CHARDEV_BACKLOG bytes; then chardev_write() is
+ * short and writable() says when to go on. So a slow far side slows the guest down and loses nothing. A far side
+ * that takes nothing at all holds the guest up for ever, unless chardev_drop_when_stuck() was called: after that
+ * time output is dropped (the backlog, the oldest, is kept) until the far side takes something again. Consoles and
+ * serial ports, at which a guest's kernel waits actively, ask for that; ports for programs don't.
  */
 #ifndef SAMPAN_DEV_CHARDEV_H
 #define SAMPAN_DEV_CHARDEV_H
@@ -47,12 +48,15 @@ struct chardev_reader {
 	void (*writable)(struct chardev_reader *r);
 };
 
-/* STDIO and FD make the process ignore SIGPIPE: a reader that goes away is an event of the channel, not the monitor's end. */
+/*
+ * STDIO and FD make the process ignore SIGPIPE: a reader that goes away is an event of the channel, not the
+ * monitor's end.
+ */
 int chardev_new(struct chardev **out, const struct chardev_config *cfg, struct loop *loop,
 	struct err *err) MUST_USE;
 /*
- * Restores the terminal, removes the socket. What is in the backlog is still written, as long as the far side takes something
- * every CHARDEV_LINGER_MS, at most ten times that.
+ * Restores the terminal, removes the socket. What is in the backlog is still written, as long as the far side takes
+ * something every CHARDEV_LINGER_MS, at most ten times that.
  */
 void chardev_free(struct chardev *c);
 
@@ -62,8 +66,8 @@ void chardev_attach(struct chardev *c, struct chardev_reader *reader);
 void chardev_want_input(struct chardev *c, size_t room);
 
 /*
- * Returns how many bytes were taken (written, queued or, see above, dropped). A short count means that the backlog is full;
- * writable() follows. A channel without a far side takes and drops everything.
+ * Returns how many bytes were taken (written, queued or, see above, dropped). A short count means that the backlog
+ * is full; writable() follows. A channel without a far side takes and drops everything.
  */
 size_t chardev_write(struct chardev *c, const void *data, size_t len);
 void chardev_drop_when_stuck(struct chardev *c, unsigned ms); /* ms > 0; see above */
@@ -76,9 +80,9 @@ bool chardev_is_connected(const struct chardev *c);
 bool chardev_size(const struct chardev *c, uint16_t *columns, uint16_t *rows);
 
 /*
- * STDIO on a terminal: called when the user typed Ctrl-A X. Ctrl-A Ctrl-A (or Ctrl-A A) sends one Ctrl-A, Ctrl-A H writes a line of
- * help, Ctrl-A with another key nothing. They work while input is not wanted, too. A stdin that is no terminal is passed as it is.
- * The terminal is also restored at exit() and on a fatal signal.
+ * STDIO on a terminal: called when the user typed Ctrl-A X. Ctrl-A Ctrl-A (or Ctrl-A A) sends one Ctrl-A, Ctrl-A H
+ * writes a line of help, Ctrl-A with another key nothing. They work while input is not wanted, too. A stdin that is
+ * no terminal is passed as it is. The terminal is also restored at exit() and on a fatal signal.
  */
 void chardev_on_escape(struct chardev *c, void (*fn)(void *arg), void *arg);
 

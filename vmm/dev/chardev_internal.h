@@ -1,8 +1,8 @@
 /*
  * What struct chardev is made of; for the chardev*.c files only.
  *
- * chardev.c has the life of a channel and of its far side, chardev_open.c turns a description into descriptors, chardev_io.c
- * moves the bytes, chardev_tty.c knows the terminal.
+ * chardev.c has the life of a channel and of its far side, chardev_open.c turns a description into descriptors,
+ * chardev_io.c moves the bytes, chardev_tty.c knows the terminal.
  */
 #ifndef SAMPAN_DEV_CHARDEV_INTERNAL_H
 #define SAMPAN_DEV_CHARDEV_INTERNAL_H
@@ -31,7 +31,7 @@ struct chardev {
 	bool connected;
 
 	struct chardev_side in;
-	int always;   /* an eventfd that is always readable, watched in place of what epoll refuses (a regular file); or -1 */
+	int always;   /* an eventfd that is always readable, watched in place of what epoll refuses; or -1 */
 	bool in_eof;
 	size_t room;  /* what the reader can take */
 

@@ -1,9 +1,9 @@
 /*
  * The bytes of a channel; see chardev.h for what is kept and what is dropped.
  *
- * A watch is in the epoll set only while there is something to do when it fires: hang-ups can't be masked and would spin the
- * loop otherwise. Input is read only as far as the reader has room, a terminal's into a small buffer, so that its keys always
- * work. Output goes to the descriptor directly while nothing is queued before it.
+ * A watch is in the epoll set only while there is something to do when it fires: hang-ups can't be masked and would
+ * spin the loop otherwise. Input is read only as far as the reader has room, a terminal's into a small buffer, so
+ * that its keys always work. Output goes to the descriptor directly while nothing is queued before it.
  */
 #define _GNU_SOURCE
 #include "dev/chardev_internal.h"
@@ -141,7 +141,10 @@ void chardev_want_input(struct chardev *c, size_t room)
 
 /* output */
 
-/* Nobody will ever read it after EPIPE, or EIO of a terminal. Anything else (a full disk) costs what could not be written. */
+/*
+ * Nobody will ever read it after EPIPE, or EIO of a terminal. Anything else (a full disk) costs what could not be
+ * written.
+ */
 static void output_failed(struct chardev *c)
 {
 	if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN || (errno == EIO && c->tty)) {

@@ -1,14 +1,13 @@
 /*
- * From a description to descriptors; see chardev_internal.h. No descriptor of a channel may block the loop, and O_NONBLOCK belongs to the
- * open file description, which stdin and stdout share with the shell: a terminal or pipe there is opened again through /proc, so
- * that the flag is ours alone, and where that is refused the flag is put back at the end. Sockets are told not to block
- * call by call (MSG_DONTWAIT). Regular files don't block.
+ * From a description to descriptors; see chardev_internal.h. No descriptor of a channel may block the loop, and
+ * O_NONBLOCK belongs to the open file description, which stdin and stdout share with the shell: a terminal or pipe
+ * there is opened again through /proc, so that the flag is ours alone, and where that is refused the flag is put
+ * back at the end. Sockets are told not to block call by call (MSG_DONTWAIT). Regular files don't block.
  */
 #define _GNU_SOURCE
 #include "dev/chardev_internal.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,7 +111,10 @@ int chardev_take_stream(struct chardev *c, int fd)
 	return 0;
 }
 
-/* What epoll refuses (EPERM: a regular file, /dev/null) never makes its reader wait: a bell that always rings stands in for it. */
+/*
+ * What epoll refuses (EPERM: a regular file, /dev/null) never makes its reader wait: a bell that always rings
+ * stands in for it.
+ */
 static int find_watched(struct chardev *c, struct err *err)
 {
 	struct watch probe = { .fd = -1 };

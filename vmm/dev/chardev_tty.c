@@ -1,7 +1,7 @@
 /*
- * Raw mode and its end; see chardev_tty.h. The handler of a fatal signal only calls what POSIX allows there (tcsetattr,
- * raise), and only in the process that set raw mode: a child of it that exits leaves the terminal alone. A signal that
- * has a handler already, or is ignored, is not taken.
+ * Raw mode and its end; see chardev_tty.h. The handler of a fatal signal only calls what POSIX allows there
+ * (tcsetattr, raise), and only in the process that set raw mode: a child of it that exits leaves the terminal
+ * alone. A signal that has a handler already, or is ignored, is not taken.
  */
 #define _GNU_SOURCE
 #include "dev/chardev_tty.h"

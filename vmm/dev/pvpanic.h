@@ -1,6 +1,6 @@
 /*
- * pvpanic ("qemu,pvpanic-mmio"): one byte in which a guest's kernel tells that it panicked. No state but what was told already;
- * any vCPU thread.
+ * pvpanic ("qemu,pvpanic-mmio"): one byte in which a guest's kernel tells that it panicked. No state but what was
+ * told already; any vCPU thread.
  */
 #ifndef SAMPAN_DEV_PVPANIC_H
 #define SAMPAN_DEV_PVPANIC_H

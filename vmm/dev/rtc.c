@@ -1,9 +1,9 @@
 /*
- * The goldfish clock's registers, as Linux' drivers/rtc/rtc-goldfish.c uses them: 64-bit values in two halves. Reading
- * TIME_LOW latches TIME_HIGH; of a value written, HIGH comes first and LOW puts it into force. See rtc.h.
+ * The goldfish clock's registers, as Linux' drivers/rtc/rtc-goldfish.c uses them: 64-bit values in two halves.
+ * Reading TIME_LOW latches TIME_HIGH; of a value written, HIGH comes first and LOW puts it into force. See rtc.h.
  *
- * The loop's timers know the monotonic clock only, and somebody may set the host's time while an alarm waits: so a timer never
- * runs longer than RECHECK_NS before the clock is looked at again.
+ * The loop's timers know the monotonic clock only, and somebody may set the host's time while an alarm waits: so a
+ * timer never runs longer than RECHECK_NS before the clock is looked at again.
  */
 #include "dev/rtc.h"
 

@@ -1,8 +1,8 @@
 /*
  * The goldfish real-time clock ("google,goldfish-rtc"): nanoseconds since 1970 and one alarm.
  *
- * Registers come from vCPU threads, the alarm fires in the loop; they meet under the clock's lock. The host's CLOCK_REALTIME is what
- * the guest reads, plus what the guest set it off by.
+ * Registers come from vCPU threads, the alarm fires in the loop; they meet under the clock's lock. The host's
+ * CLOCK_REALTIME is what the guest reads, plus what the guest set it off by.
  */
 #ifndef SAMPAN_DEV_RTC_H
 #define SAMPAN_DEV_RTC_H

@@ -1,10 +1,10 @@
 /*
  * The 16550A (National Semiconductor's data sheet, "PC16550D"); see uart.h.
  *
- * What a terminal line would make slow is instant here: a byte is sent when it is written, so THRE and TEMT are set, and
- * a THRE interrupt is due again, unless the ring is nearly full. Received bytes count as above the trigger level at once.
- * The interrupt line is the OR of what is enabled and due (IIR's sources); a guest with an edge-triggered interrupt must read
- * IIR until nothing is due, as Linux' driver does.
+ * What a terminal line would make slow is instant here: a byte is sent when it is written, so THRE and TEMT are
+ * set, and a THRE interrupt is due again, unless the ring is nearly full. Received bytes count as above the trigger
+ * level at once. The interrupt line is the OR of what is enabled and due (IIR's sources); a guest with an
+ * edge-triggered interrupt must read IIR until nothing is due, as Linux' driver does.
  */
 #include "dev/uart.h"
 
@@ -117,7 +117,10 @@ static size_t tx_push(struct uart *u, const uint8_t *data, size_t len)
 
 /* in the loop */
 
-/* Copies the next bytes out, so that the channel is written to without the lock. Only the loop takes them off the ring. */
+/*
+ * Copies the next bytes out, so that the channel is written to without the lock. Only the loop takes them off the
+ * ring.
+ */
 static size_t tx_peek(struct uart *u, uint8_t *buf, size_t len)
 {
 	pthread_mutex_lock(&u->lock);

@@ -1,10 +1,11 @@
 /*
- * The console (virtio 1.2 §5.3): port 0 is a console (hvc0), the others are ports for programs (/dev/vport*), each with a channel
- * to the host. A lone port without a name needs no control queues, so MULTIPORT is not offered then.
+ * The console (virtio 1.2 §5.3): port 0 is a console (hvc0), the others are ports for programs (/dev/vport*), each
+ * with a channel to the host. A lone port without a name needs no control queues, so MULTIPORT is not offered then.
  *
- * Channels belong to the loop; what a vCPU thread brings about (start, stop, the emergency byte) is carried out there by sync_ports().
- * Nothing is queued for the guest: input is read from a channel only as far as the next receive buffer goes, output stays
- * in the ring while its channel is full, and control messages are bits of what each port has yet to be told.
+ * Channels belong to the loop; what a vCPU thread brings about (start, stop, the emergency byte) is carried out
+ * there by sync_ports(). Nothing is queued for the guest: input is read from a channel only as far as the next
+ * receive buffer goes, output stays in the ring while its channel is full, and control messages are bits of what
+ * each port has yet to be told.
  */
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
@@ -74,7 +75,10 @@ void console_update_room(struct port *p)
 	chardev_want_input(p->chardev, takes_input(p) ? next_room(p) : 0);
 }
 
-/* No more than next_room() said; less fits only when the driver changed its buffer or was reset meanwhile: its own loss. */
+/*
+ * No more than next_room() said; less fits only when the driver changed its buffer or was reset meanwhile: its own
+ * loss.
+ */
 static void input(struct chardev_reader *r, const uint8_t *data, size_t len)
 {
 	struct port *p = container_of(r, struct port, reader);

@@ -1,6 +1,7 @@
 /*
- * The console's control queues (virtio 1.2 §5.3.6.2). What the guest is to be told is not queued but kept as bits of each port, and
- * composed when there is a buffer for it: a driver that gives none, or asks again and again, makes nothing grow.
+ * The console's control queues (virtio 1.2 §5.3.6.2). What the guest is to be told is not queued but kept as bits
+ * of each port, and composed when there is a buffer for it: a driver that gives none, or asks again and again,
+ * makes nothing grow.
  */
 #include <string.h>
 #include "virtio/console_internal.h"
@@ -68,11 +69,12 @@ void console_send_control(struct console *con)
 		struct message m;
 		size_t len = compose(p, what, &m);
 
-		if (c.in_len >= len) {
-			chain_write(&c, 0, &m, len);
+		if (c.in_len < len)
+			len = 0;
+		else
 			p->tell &= (uint8_t)~what;
-		}
-		queue_push(&con->dev.queue[CONSOLE_CONTROL_RX], con->dev.mem, c.head, c.in_len >= len ? (uint32_t)len : 0);
+		chain_write(&c, 0, &m, len);
+		queue_push(&con->dev.queue[CONSOLE_CONTROL_RX], con->dev.mem, c.head, (uint32_t)len);
 		n++;
 	}
 	if (n)

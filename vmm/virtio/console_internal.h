@@ -1,6 +1,6 @@
 /*
- * What the console is made of; for console.c (the device and its ports' bytes) and console_control.c (what driver and device tell
- * each other about ports) only. All under the device's lock.
+ * What the console is made of; for console.c (the device and its ports' bytes) and console_control.c (what driver
+ * and device tell each other about ports) only. All under the device's lock.
  */
 #ifndef SAMPAN_VIRTIO_CONSOLE_INTERNAL_H
 #define SAMPAN_VIRTIO_CONSOLE_INTERNAL_H

@@ -1,10 +1,12 @@
 /*
- * The hybrid vsock (virtio 1.2 §5.10): the guest sees an ordinary socket device; on the host its ports are reached through one unix
- * socket PATH ("CONNECT port\n"), and its own connections to cid 2, port P come out at the unix socket PATH_P.
+ * The hybrid vsock (virtio 1.2 §5.10): the guest sees an ordinary socket device; on the host its
+ * ports are reached through one unix socket PATH ("CONNECT port\n"), and its own connections to cid
+ * 2, port P come out at the unix socket PATH_P.
  *
- * Here is the device: rings, configuration, life. Connections are in hvsock_conn.c. A batch is bounded; what remains takes
- * its turn after the other descriptors of the loop. While the guest gives no receive buffers, its packets are taken only until a
- * bounded number of answers waits (§5.10.6.1).
+ * Here is the device: rings, configuration, life. Connections are in hvsock_conn.c. A batch is
+ * bounded; what remains takes its turn after the other descriptors of the loop. While the guest
+ * gives no receive buffers, its packets are taken only until a bounded number of answers waits
+ * (§5.10.6.1).
  */
 #define _GNU_SOURCE
 #include "virtio/devices.h"
@@ -16,12 +18,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define RX	0 /* queues (§5.10.2) */
-#define TX	1
-#define QUEUES	3 /* the third is for events: its buffers are kept until there is one to tell */
-#define BATCH	64 /* packets */
-#define HEADER	sizeof(struct virtio_vsock_hdr)
-#define CID	3 /* unless the caller says otherwise */
+#define RX     0 /* queues (§5.10.2) */
+#define TX     1
+#define QUEUES 3  /* the third is for events: its buffers are kept until there is one to tell */
+#define BATCH  64 /* packets */
+#define HEADER sizeof(struct virtio_vsock_hdr)
+#define CID    3 /* unless the caller says otherwise */
 
 struct hvsock {
 	struct virtio_dev dev;
@@ -44,7 +46,8 @@ static bool send_packets(struct hvsock *s)
 
 	for (; n < BATCH && hv_pending(&s->hv) && virtio_pop(dev, RX, &c); n++) {
 		if (c.nout || c.in_len <= HEADER) {
-			virtio_broken(dev, "the driver gave a receive buffer that can't hold a packet");
+			virtio_broken(dev,
+				"the driver gave a receive buffer that can't hold a packet");
 			break;
 		}
 		if (!hv_next(&s->hv, &h, &c, HEADER)) {
@@ -58,7 +61,8 @@ static bool send_packets(struct hvsock *s)
 	return n == BATCH;
 }
 
-/* Packets from the guest. True when there may be more: a batch is over, or too many answers wait. */
+/* Packets from the guest. True when there may be more: a batch is over, or too many answers wait.
+ */
 static bool take_packets(struct hvsock *s)
 {
 	struct virtio_dev *dev = &s->dev;
@@ -105,7 +109,8 @@ static int hvsock_dial(struct hv *hv, uint32_t port)
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	AUTO_FD fd = -1;
 
-	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s_%u", hv->path, port) >= (int)sizeof(sa.sun_path))
+	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s_%u", hv->path, port) >=
+		(int)sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
@@ -155,8 +160,8 @@ static const struct virtio_ops hvsock_ops = {
 	.free = hvsock_free,
 };
 
-int virtio_hvsock_new(struct virtio_dev **out, const struct vm_vsock *cfg, const struct virtio_env *env,
-	struct err *err)
+int virtio_hvsock_new(struct virtio_dev **out, const struct vm_vsock *cfg,
+	const struct virtio_env *env, struct err *err)
 {
 	struct virtio_vsock_config config = { .guest_cid = cfg->cid ? cfg->cid : CID };
 	struct hvsock *s;
@@ -173,7 +178,8 @@ int virtio_hvsock_new(struct virtio_dev **out, const struct vm_vsock *cfg, const
 	s->hv.path = s->listener.path;
 	rc = sock_listen(&s->listener, cfg->uds, "the vsock socket", err);
 	if (!rc)
-		rc = hv_init(&s->hv, env->loop, &s->dev.lock, config.guest_cid, s->listener.fd, err);
+		rc = hv_init(&s->hv, env->loop, &s->dev.lock, config.guest_cid, s->listener.fd,
+			err);
 	if (rc) {
 		sock_unlisten(&s->listener);
 		free(s);
@@ -181,7 +187,8 @@ int virtio_hvsock_new(struct virtio_dev **out, const struct vm_vsock *cfg, const
 	}
 	snprintf(label, sizeof(label), "vsock %s", env->label);
 	virtio_init(&s->dev, &hvsock_ops, env->mem, env->loop, QUEUES, QUEUE_MAX_SIZE, label);
-	s->dev.features = UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC;
+	s->dev.features = UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX |
+		UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC;
 	memcpy(s->dev.config, &config, sizeof(config));
 	s->dev.config_size = sizeof(config);
 	*out = &s->dev;

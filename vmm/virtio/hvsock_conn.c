@@ -1,10 +1,11 @@
 /*
- * The table of hybrid vsock connections and their life; see hvsock_conn.h. Packets are in hvsock_packet.c, the greeting of host
- * clients in hvsock_greet.c.
+ * The table of hybrid vsock connections and their life; see hvsock_conn.h. Packets are in
+ * hvsock_packet.c, the greeting of host clients in hvsock_greet.c.
  *
- * The loop is level-triggered, so a connection is watched for exactly what it can use now: a socket that has data for a guest without
- * credit or buffers is not watched for it. A connection that ends is closed at once and freed in the loop's next turn: a vCPU that
- * resets the device may end it while the loop thread is about to call its callback.
+ * The loop is level-triggered, so a connection is watched for exactly what it can use now: a socket
+ * that has data for a guest without credit or buffers is not watched for it. A connection that ends
+ * is closed at once and freed in the loop's next turn: a vCPU that resets the device may end it
+ * while the loop thread is about to call its callback.
  */
 #define _GNU_SOURCE
 #include "virtio/hvsock_inner.h"
@@ -16,7 +17,7 @@
 
 static void conn_event(struct watch *w, uint32_t events);
 
-/* --- lists ----------------------------------------------------------------------------------------------------------- */
+/* lists */
 
 static struct hv_conn **bucket(struct hv *hv, uint32_t host_port, uint32_t guest_port)
 {
@@ -76,14 +77,15 @@ void hv_ready_remove(struct hv_conn *c)
 	c->ready_prev = NULL;
 }
 
-/* --- watching -------------------------------------------------------------------------------------------------------- */
+/* watching */
 
 void hv_update_watch(struct hv_conn *c)
 {
 	struct hv *hv = c->hv;
 	bool in = c->state == HV_GREET ||
-		  (c->state == HV_OPEN && !c->readable && !(c->shut_host & VIRTIO_VSOCK_SHUTDOWN_SEND) &&
-			  !(c->shut_guest & VIRTIO_VSOCK_SHUTDOWN_RCV));
+		(c->state == HV_OPEN && !c->readable &&
+			!(c->shut_host & VIRTIO_VSOCK_SHUTDOWN_SEND) &&
+			!(c->shut_guest & VIRTIO_VSOCK_SHUTDOWN_RCV));
 	uint32_t events = (in ? EPOLLIN : 0) | (c->buf_len ? EPOLLOUT : 0);
 
 	if (c->state == HV_DEAD || c->host_gone || hv->suspended) {
@@ -114,7 +116,8 @@ static void update_listener(struct hv *hv)
 
 	if (!on)
 		loop_remove(hv->loop, &hv->listen);
-	else if (!hv->listen.added && loop_add(hv->loop, &hv->listen, hv->listen.fd, EPOLLIN, client_waiting))
+	else if (!hv->listen.added &&
+		loop_add(hv->loop, &hv->listen, hv->listen.fd, EPOLLIN, client_waiting))
 		need_ticks(hv, true); /* tries again */
 }
 
@@ -125,7 +128,7 @@ void hv_set_ttl(struct hv_conn *c, unsigned seconds)
 		need_ticks(c->hv, true);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* life */
 
 struct hv_conn *hv_conn_new(struct hv *hv, int fd, enum hv_state state)
 {
@@ -187,7 +190,8 @@ static void reap(struct deferred *d)
 
 void hv_queue_reset(struct hv *hv, uint32_t host_port, uint32_t guest_port, uint16_t type)
 {
-	if (hv->nresets == HV_RESETS) /* the guest takes none; its next packet to this port will be answered */
+	if (hv->nresets ==
+		HV_RESETS) /* the guest takes none; its next packet to this port will be answered */
 		return;
 	hv->reset[(hv->reset_at + hv->nresets++) % HV_RESETS] =
 		(struct hv_reset){ .host_port = host_port, .guest_port = guest_port, .type = type };
@@ -215,7 +219,7 @@ void hv_accept(struct hv *hv, int fd)
 		hv_conn_close(c);
 }
 
-/* --- events ---------------------------------------------------------------------------------------------------------- */
+/* events */
 /* Under the lock first, here and below: the device may have been stopped meanwhile. */
 static void client_waiting(struct watch *w, uint32_t events UNUSED)
 {
@@ -262,7 +266,8 @@ static void conn_event(struct watch *w, uint32_t events)
 			open_event(c, events);
 		else if (c->state == HV_GREET)
 			hv_read_greeting(c);
-		else if (events & (EPOLLHUP | EPOLLERR)) /* the client does not wait for the guest's answer */
+		else if (events &
+			(EPOLLHUP | EPOLLERR)) /* the client does not wait for the guest's answer */
 			hv_conn_reset(c);
 		if (hv_pending(hv))
 			hv->output(hv);
@@ -270,7 +275,7 @@ static void conn_event(struct watch *w, uint32_t events)
 	pthread_mutex_unlock(hv->lock);
 }
 
-/* --- time, and the whole --------------------------------------------------------------------------------------------- */
+/* time, and the whole */
 
 void hv_tick(struct hv *hv)
 {
@@ -301,8 +306,8 @@ static void second_passed(struct timer *t)
 	pthread_mutex_unlock(hv->lock);
 }
 
-int hv_init(struct hv *hv, struct loop *loop, pthread_mutex_t *lock, uint64_t guest_cid, int listen_fd,
-	struct err *err)
+int hv_init(struct hv *hv, struct loop *loop, pthread_mutex_t *lock, uint64_t guest_cid,
+	int listen_fd, struct err *err)
 {
 	int rc;
 

@@ -1,6 +1,7 @@
 /*
- * How a host client asks for a connection to the guest: it says "CONNECT port\n" and, once the guest has accepted, hears "OK port\n"
- * with the port of its own end. The form is that of Firecracker and Cloud Hypervisor, whose clients it serves.
+ * How a host client asks for a connection to the guest: it says "CONNECT port\n" and, once the
+ * guest has accepted, hears "OK port\n" with the port of its own end. The form is that of
+ * Firecracker and Cloud Hypervisor, whose clients it serves.
  */
 #include "virtio/hvsock_inner.h"
 
@@ -8,7 +9,6 @@
 #include <sys/socket.h>
 
 #define FIRST_PORT (UINT32_C(1) << 30) /* of the host's ends: below are its services */
-
 
 bool hv_parse_greeting(const char *line, size_t len, uint32_t *port)
 {
@@ -70,4 +70,3 @@ void hv_read_greeting(struct hv_conn *c)
 	else if (end || c->line_len == sizeof(c->line))
 		hv_conn_close(c);
 }
-

@@ -1,6 +1,6 @@
 /*
- * What the parts of the hybrid vsock share with each other and with nobody else: hvsock_conn.c (table and life), hvsock_packet.c
- * (packets), hvsock_greet.c (host clients). See hvsock_conn.h.
+ * What the parts of the hybrid vsock share with each other and with nobody else: hvsock_conn.c
+ * (table and life), hvsock_packet.c (packets), hvsock_greet.c (host clients). See hvsock_conn.h.
  */
 #ifndef SAMPAN_VIRTIO_HVSOCK_INNER_H
 #define SAMPAN_VIRTIO_HVSOCK_INNER_H

@@ -1,9 +1,10 @@
 /*
  * The packets of hybrid vsock connections (virtio 1.2 §5.10.6), both ways; see hvsock_conn.h.
  *
- * Data to the guest is read from the socket straight into the guest's buffer and is never stored here: when the guest has no
- * credit or no buffer, the socket is left unread. Data to the host is written straight from the guest's buffer; what the socket
- * does not take is stored, at most HV_BUFFER bytes, because that is the credit the guest was given. A guest that sends more than its
+ * Data to the guest is read from the socket straight into the guest's buffer and is never stored
+ * here: when the guest has no credit or no buffer, the socket is left unread. Data to the host is
+ * written straight from the guest's buffer; what the socket does not take is stored, at most
+ * HV_BUFFER bytes, because that is the credit the guest was given. A guest that sends more than its
  * credit, or what its connection's state does not allow, gets an RST.
  */
 #include "virtio/hvsock_inner.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* --- to the host ----------------------------------------------------------------------------------------------------- */
+/* to the host */
 
 static void forwarded(struct hv_conn *c, uint32_t n)
 {
@@ -23,7 +24,8 @@ static void forwarded(struct hv_conn *c, uint32_t n)
 	}
 }
 
-/* What the guest has shut down, once nothing it sent before is stored any more. False when that was the end of the connection. */
+/* What the guest has shut down, once nothing it sent before is stored any more. False when that was
+ * the end of the connection. */
 static bool pass_shutdown(struct hv_conn *c)
 {
 	if (c->shut_guest & VIRTIO_VSOCK_SHUTDOWN_RCV)
@@ -43,7 +45,8 @@ bool hv_flush(struct hv_conn *c)
 {
 	while (c->buf_len) {
 		uint32_t straight = MIN(c->buf_len, (uint32_t)HV_BUFFER - c->buf_at);
-		struct iovec iov[2] = { { c->buf + c->buf_at, straight }, { c->buf, c->buf_len - straight } };
+		struct iovec iov[2] = { { c->buf + c->buf_at, straight },
+			{ c->buf, c->buf_len - straight } };
 		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 		ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -63,7 +66,8 @@ bool hv_flush(struct hv_conn *c)
 /* Stores len bytes of the chain, for which there is room. False when there is no memory. */
 static bool store(struct hv_conn *c, const struct chain *chain, size_t skip, uint32_t len)
 {
-	uint32_t at = (uint32_t)((c->buf_at + c->buf_len) % HV_BUFFER), straight = (uint32_t)MIN(len, HV_BUFFER - at);
+	uint32_t at = (uint32_t)((c->buf_at + c->buf_len) % HV_BUFFER),
+		 straight = (uint32_t)MIN(len, HV_BUFFER - at);
 
 	if (!c->buf)
 		c->buf = malloc(HV_BUFFER);
@@ -103,7 +107,7 @@ static void from_guest(struct hv_conn *c, const struct chain *chain, size_t skip
 		hv_update_watch(c);
 }
 
-/* --- from the guest -------------------------------------------------------------------------------------------------- */
+/* from the guest */
 
 /* A guest's wish to speak to a service of the host. */
 static void guest_dials(struct hv *hv, const struct virtio_vsock_hdr *h)
@@ -166,7 +170,8 @@ static void take_credit(struct hv_conn *c, const struct virtio_vsock_hdr *h)
 		hv_ready_add(c);
 }
 
-void hv_receive(struct hv *hv, const struct virtio_vsock_hdr *h, const struct chain *chain, size_t skip)
+void hv_receive(struct hv *hv, const struct virtio_vsock_hdr *h, const struct chain *chain,
+	size_t skip)
 {
 	struct hv_conn *c;
 
@@ -210,7 +215,7 @@ bool hv_full(const struct hv *hv)
 	return hv->nresets >= HV_RESETS / 2;
 }
 
-/* --- to the guest ---------------------------------------------------------------------------------------------------- */
+/* to the guest */
 
 static uint32_t credit(const struct hv_conn *c)
 {
@@ -219,7 +224,8 @@ static uint32_t credit(const struct hv_conn *c)
 	return in_flight < c->peer_alloc ? c->peer_alloc - in_flight : 0;
 }
 
-static void fill(struct hv_conn *c, struct virtio_vsock_hdr *h, uint16_t op, uint32_t flags, uint32_t len)
+static void fill(struct hv_conn *c, struct virtio_vsock_hdr *h, uint16_t op, uint32_t flags,
+	uint32_t len)
 {
 	*h = (struct virtio_vsock_hdr){
 		.src_cid = HV_HOST_CID,
@@ -251,8 +257,10 @@ static void host_ended(struct hv_conn *c)
 	hv_update_watch(c);
 }
 
-/* Reads from the host into the guest's buffer: 1 when there is a packet to send. The connection may be over after 0. */
-static int to_guest(struct hv_conn *c, struct virtio_vsock_hdr *h, const struct chain *chain, size_t skip)
+/* Reads from the host into the guest's buffer: 1 when there is a packet to send. The connection may
+ * be over after 0. */
+static int to_guest(struct hv_conn *c, struct virtio_vsock_hdr *h, const struct chain *chain,
+	size_t skip)
 {
 	struct iovec iov[QUEUE_MAX_SIZE];
 	uint32_t max = MIN(credit(c), chain->in_len - (uint32_t)skip);
@@ -307,7 +315,8 @@ static int pay(struct hv_conn *c, struct virtio_vsock_hdr *h)
 }
 
 /* Answers first, then data, then what reading it brought about (the end, a want of credit). */
-static int conn_next(struct hv_conn *c, struct virtio_vsock_hdr *h, const struct chain *chain, size_t skip)
+static int conn_next(struct hv_conn *c, struct virtio_vsock_hdr *h, const struct chain *chain,
+	size_t skip)
 {
 	if (pay(c, h))
 		return 1;
@@ -357,4 +366,3 @@ int hv_next(struct hv *hv, struct virtio_vsock_hdr *h, const struct chain *chain
 		return 1;
 	}
 }
-

@@ -1,10 +1,12 @@
 /*
- * The network card (virtio 1.2 §5.1): what its driver sees. Frames go between a tap and the rings either in the loop (net_io.c) or, where
- * /dev/vhost-net can be had, in the kernel, which then owns the rings from DRIVER_OK to reset.
+ * The network card (virtio 1.2 §5.1): what its driver sees. Frames go between a tap and the rings
+ * either in the loop (net_io.c) or, where /dev/vhost-net can be had, in the kernel, which then owns
+ * the rings from DRIVER_OK to reset.
  *
- * Each pair of queues is a queue of the tap. The kernel spreads frames over the tap's attached queues, so those of pairs that the driver
- * does not use yet are detached (§5.1.6.5.5). The control queue follows the last pair when VIRTIO_NET_F_MQ was negotiated and the
- * first one when not (§5.1.2); it is served in the loop in either case.
+ * Each pair of queues is a queue of the tap. The kernel spreads frames over the tap's attached
+ * queues, so those of pairs that the driver does not use yet are detached (§5.1.6.5.5). The control
+ * queue follows the last pair when VIRTIO_NET_F_MQ was negotiated and the first one when not
+ * (§5.1.2); it is served in the loop in either case.
  */
 #include "virtio/net.h"
 
@@ -55,7 +57,7 @@ static unsigned acked_offloads(const struct net *n)
 	return tun & TUN_F_CSUM ? tun : 0; /* §5.1.3.1: all others need it */
 }
 
-/* --- vhost-net ---------------------------------------------------------------------------------------------------- */
+/* vhost-net */
 
 static int set_backend(struct net *n, unsigned pair, unsigned side, int fd)
 {
@@ -71,8 +73,9 @@ static void kernel_stop(struct net *n)
 	for (unsigned i = 0; i < n->nvhost; i++) {
 		if (!n->vhost[i].dev)
 			continue;
-		if (set_backend(n, i, 0, VHOST_FILE_UNBIND) | set_backend(n, i, 1, VHOST_FILE_UNBIND))
-			log_warn("%s: vhost-net keeps a queue", n->dev.label);
+		if (set_backend(n, i, 0, VHOST_FILE_UNBIND) |
+			set_backend(n, i, 1, VHOST_FILE_UNBIND))
+			log_limited(&n->dev.limit, "%s: vhost-net keeps a queue", n->dev.label);
 		vhost_stop(&n->vhost[i], &n->dev, 2 * i, 2);
 	}
 	n->in_kernel = false;
@@ -88,7 +91,8 @@ static int kernel_start(struct net *n, struct err *err)
 		for (unsigned side = 0; side < 2 && !rc; side++) {
 			rc = set_backend(n, i, side, n->tap.fd[i]);
 			if (rc)
-				fail(err, rc, "%s: attach tap %s to vhost-net", n->dev.label, n->tap.name);
+				fail(err, rc, "%s: attach tap %s to vhost-net", n->dev.label,
+					n->tap.name);
 		}
 	}
 	if (rc) {
@@ -100,7 +104,7 @@ static int kernel_start(struct net *n, struct err *err)
 	return 0;
 }
 
-/* --- pairs -------------------------------------------------------------------------------------------------------- */
+/* pairs */
 
 static bool link_up(const struct net *n)
 {
@@ -126,7 +130,8 @@ static void disuse_pair(struct net *n, unsigned i)
 		log_debug("%s: queue %u of tap %s stays attached", n->dev.label, i, n->tap.name);
 }
 
-/* Makes the first count pairs the ones in use; 0 ends all work of the loop. When it fails those before are in use still. */
+/* Makes the first count pairs the ones in use; 0 ends all work of the loop. When it fails those
+ * before are in use still. */
 static int set_active(struct net *n, unsigned count)
 {
 	unsigned old = n->active;
@@ -154,7 +159,7 @@ void net_link_down(struct net *n)
 	virtio_config_changed(&n->dev);
 }
 
-/* --- the control queue -------------------------------------------------------------------------------------------- */
+/* the control queue */
 
 static uint8_t command(struct net *n, const struct chain *c)
 {
@@ -183,7 +188,8 @@ static void serve_control(struct net *n, unsigned q)
 	struct virtio_dev *dev = &n->dev;
 	struct chain c;
 
-	/* A command is acknowledged before the next; as many as the ring holds is a driver that floods. */
+	/* A command is acknowledged before the next; as many as the ring holds is a driver that
+	 * floods. */
 	for (unsigned i = 0; i < dev->queue[q].size && virtio_pop(dev, q, &c); i++) {
 		uint8_t ack;
 
@@ -198,7 +204,7 @@ static void serve_control(struct net *n, unsigned q)
 	virtio_notify(dev, q);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* life */
 
 static int net_start(struct virtio_dev *dev)
 {
@@ -208,16 +214,18 @@ static int net_start(struct virtio_dev *dev)
 
 	for (unsigned i = 1; i < n->tap.nfds; i++)
 		if (tap_attach(&n->tap, i, false))
-			log_debug("%s: queue %u of tap %s was detached", dev->label, i, n->tap.name);
+			log_debug("%s: queue %u of tap %s was detached", dev->label, i,
+				n->tap.name);
 	tap_drain(&n->tap, 0);
 	rc = tap_set_offloads(&n->tap, acked_offloads(n));
 	if (rc) {
-		log_limited(&dev->limit, "%s: set the offloads of tap %s: %s", dev->label, n->tap.name,
-			strerror(-rc));
+		log_limited(&dev->limit, "%s: set the offloads of tap %s: %s", dev->label,
+			n->tap.name, strerror(-rc));
 		return rc;
 	}
 	if (n->nvhost && kernel_start(n, &err)) {
-		log_warn("%s%s", err.msg, n->vhost_wish == VM_VHOST_ON ? "" : "; going on without vhost");
+		log_limited(&dev->limit, "%s%s", err.msg,
+			n->vhost_wish == VM_VHOST_ON ? "" : "; going on without vhost");
 		if (n->vhost_wish == VM_VHOST_ON)
 			return -EIO;
 	}
@@ -299,12 +307,12 @@ static const struct virtio_ops net_ops = {
 	.free = net_free,
 };
 
-/* --- making one --------------------------------------------------------------------------------------------------- */
+/* making one */
 
 static uint64_t offered(const struct net *n, const struct vm_net *cfg)
 {
 	uint64_t ring = BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-			BIT(VIRTIO_NET_F_MRG_RXBUF);
+		BIT(VIRTIO_NET_F_MRG_RXBUF);
 	uint64_t features = BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS);
 	unsigned tun = n->tap.offloads;
 
@@ -315,7 +323,7 @@ static uint64_t offered(const struct net *n, const struct vm_net *cfg)
 			features |= BIT(guest_offloads[i].feature);
 	if (tun & TUN_F_CSUM)
 		features |= BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |
-			    BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN);
+			BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN);
 	if (tun & TUN_F_UFO)
 		features |= BIT(VIRTIO_NET_F_HOST_UFO);
 	if (tun & TUN_F_USO4)
@@ -327,7 +335,8 @@ static uint64_t offered(const struct net *n, const struct vm_net *cfg)
 	return features | ring;
 }
 
-/* A locally administered address that is the same whenever this tap is used (FNV-1a of its name). */
+/* A locally administered address that is the same whenever this tap is used (FNV-1a of its name).
+ */
 static void derive_mac(uint8_t mac[6], const char *tap)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -376,8 +385,8 @@ int net_assemble(struct virtio_dev **out, const struct net_parts *parts, const s
 		n->pair[i].index = i;
 	}
 	snprintf(label, sizeof(label), "net %s", env->label);
-	virtio_init(&n->dev, &net_ops, env->mem, env->loop, pairs > 1 ? 2 * pairs + 1 : 2, QUEUE_MAX_SIZE,
-		label);
+	virtio_init(&n->dev, &net_ops, env->mem, env->loop, pairs > 1 ? 2 * pairs + 1 : 2,
+		QUEUE_MAX_SIZE, label);
 	n->dev.features = offered(n, cfg);
 	set_config(n, cfg);
 	*out = &n->dev;
@@ -415,10 +424,12 @@ static int check(const struct vm_net *cfg, struct err *err)
 		return failx(err, -EINVAL, "%u queue pairs: a network card has at most %u", pairs,
 			(unsigned)NET_MAX_PAIRS);
 	if (cfg->mac[0] & 1)
-		return failx(err, -EINVAL, "%02x:%02x:%02x:%02x:%02x:%02x is a multicast address", cfg->mac[0],
-			cfg->mac[1], cfg->mac[2], cfg->mac[3], cfg->mac[4], cfg->mac[5]);
+		return failx(err, -EINVAL, "%02x:%02x:%02x:%02x:%02x:%02x is a multicast address",
+			cfg->mac[0], cfg->mac[1], cfg->mac[2], cfg->mac[3], cfg->mac[4],
+			cfg->mac[5]);
 	if (cfg->mtu && cfg->mtu < 68)
-		return failx(err, -EINVAL, "an MTU of %u is less than the 68 that IPv4 needs", cfg->mtu);
+		return failx(err, -EINVAL, "an MTU of %u is less than the 68 that IPv4 needs",
+			cfg->mtu);
 	if (!cfg->nfds && !cfg->tap)
 		return failx(err, -EINVAL, "neither a tap's name nor its descriptor is given");
 	return 0;

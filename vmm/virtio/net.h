@@ -1,6 +1,7 @@
 /*
- * The inside of the network device, shared by net.c (what the driver sees: configuration, control queue, life) and
- * net_io.c (frames between a tap and the rings, where vhost-net does not do it). Everything is used under the device's lock.
+ * The inside of the network device, shared by net.c (what the driver sees: configuration, control
+ * queue, life) and net_io.c (frames between a tap and the rings, where vhost-net does not do it).
+ * Everything is used under the device's lock.
  */
 #ifndef SAMPAN_VIRTIO_NET_H
 #define SAMPAN_VIRTIO_NET_H
@@ -9,14 +10,16 @@
 #include "virtio/tap.h"
 #include "virtio/vhost.h"
 
-#define NET_FRAME_MAX (TAP_HEADER + 65535 + 18) /* the largest segment behind an Ethernet header with a VLAN tag */
+#define NET_FRAME_MAX                                                                              \
+	(TAP_HEADER + 65535 +                                                                      \
+		18) /* the largest segment behind an Ethernet header with a VLAN tag */
 #define NET_MAX_PAIRS MIN(VM_MAX_NET_QUEUES, (VIRTIO_MAX_QUEUES - 1) / 2)
 
 struct net;
 
 /*
- * Receive buffers taken from the ring ahead of the frames that will fill them: as many as the largest frame may need, because a frame's length is
- * known only after it was read.
+ * Receive buffers taken from the ring ahead of the frames that will fill them: as many as the
+ * largest frame may need, because a frame's length is known only after it was read.
  */
 struct net_rx {
 	struct seg seg[2 * QUEUE_MAX_SIZE];
@@ -34,9 +37,10 @@ struct net_rx {
 
 struct net_pair {
 	struct net *net;
-	unsigned index;	   /* the ring of frames to the guest is queue 2 * index, from the guest 2 * index + 1 */
+	unsigned index; /* the ring of frames to the guest is queue 2 * index, from the guest 2 *
+			   index + 1 */
 	struct watch watch; /* the tap's queue */
-	bool tx_full;	   /* the tap took no more: frames wait in the ring for EPOLLOUT */
+	bool tx_full;	    /* the tap took no more: frames wait in the ring for EPOLLOUT */
 	struct net_rx rx;
 };
 
@@ -64,7 +68,7 @@ int net_assemble(struct virtio_dev **out, const struct net_parts *parts, const s
 
 /* The loop's path. */
 int net_pair_watch(struct net_pair *p) MUST_USE; /* 0 or -errno */
-void net_pair_unwatch(struct net_pair *p);	  /* gives the buffers taken ahead back to the ring */
+void net_pair_unwatch(struct net_pair *p); /* gives the buffers taken ahead back to the ring */
 void net_pair_receive(struct net_pair *p);
 void net_pair_send(struct net_pair *p);
 

@@ -1,10 +1,12 @@
 /*
- * Frames between a tap and the rings, in the loop and without a copy: readv() and writev() straight on the guest's buffers
- * (virtio 1.2 §5.1.6). The header's offload fields are between the driver and the kernel's tun, which checks them.
+ * Frames between a tap and the rings, in the loop and without a copy: readv() and writev() straight
+ * on the guest's buffers (virtio 1.2 §5.1.6). The header's offload fields are between the driver
+ * and the kernel's tun, which checks them.
  *
- * A frame's length is unknown until it was read, so with VIRTIO_NET_F_MRG_RXBUF buffers for the largest are taken ahead. A frame
- * that is larger than what the ring had ends in spill[] and waits for more. A batch is bounded; what remains takes its turn after the other
- * descriptors of the loop.
+ * A frame's length is unknown until it was read, so with VIRTIO_NET_F_MRG_RXBUF buffers for the
+ * largest are taken ahead. A frame that is larger than what the ring had ends in spill[] and waits
+ * for more. A batch is bounded; what remains takes its turn after the other descriptors of the
+ * loop.
  */
 #include "virtio/net.h"
 
@@ -35,14 +37,14 @@ static void update_watch(struct net_pair *p, bool in)
 	loop_modify(p->net->dev.loop, &p->watch, (in ? EPOLLIN : 0) | (p->tx_full ? EPOLLOUT : 0));
 }
 
-/* --- to the guest ------------------------------------------------------------------------------------------------- */
+/* to the guest */
 
 /* The largest frame that the kernel may give: segments only when the driver takes them. */
 static uint32_t largest(const struct net *n)
 {
-	uint64_t segments = UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 | UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 |
-			    UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO | UINT64_C(1) << VIRTIO_NET_F_GUEST_USO4 |
-			    UINT64_C(1) << VIRTIO_NET_F_GUEST_USO6;
+	uint64_t segments = UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO4 |
+		UINT64_C(1) << VIRTIO_NET_F_GUEST_TSO6 | UINT64_C(1) << VIRTIO_NET_F_GUEST_UFO |
+		UINT64_C(1) << VIRTIO_NET_F_GUEST_USO4 | UINT64_C(1) << VIRTIO_NET_F_GUEST_USO6;
 
 	if (!virtio_has(&n->dev, VIRTIO_NET_F_MRG_RXBUF))
 		return 1; /* a frame has one buffer, whatever its size */
@@ -55,7 +57,8 @@ static bool take_buffer(struct net_pair *p)
 	struct net_rx *rx = &p->rx;
 	struct chain c;
 
-	if (rx->nbuf == QUEUE_MAX_SIZE || rx->nseg > QUEUE_MAX_SIZE || !virtio_pop(dev, rx_queue(p), &c))
+	if (rx->nbuf == QUEUE_MAX_SIZE || rx->nseg > QUEUE_MAX_SIZE ||
+		!virtio_pop(dev, rx_queue(p), &c))
 		return false;
 	if (c.nout || c.in_len < TAP_HEADER) {
 		virtio_broken(dev, "the driver gave a receive buffer that can't hold a header");
@@ -129,13 +132,15 @@ static void deliver(struct net_pair *p, uint32_t len)
 	memmove(rx->seg, rx->seg + nseg, rx->nseg * sizeof(rx->seg[0]));
 }
 
-/* A frame larger than its room: gone if the driver can't take it, otherwise the rest waits in spill[]. */
+/* A frame larger than its room: gone if the driver can't take it, otherwise the rest waits in
+ * spill[]. */
 static void hold(struct net_pair *p, uint32_t len, uint32_t placed)
 {
 	struct virtio_dev *dev = &p->net->dev;
 
 	if (!virtio_has(dev, VIRTIO_NET_F_MRG_RXBUF) || len - placed > sizeof(p->rx.spill)) {
-		log_limited(&dev->limit, "%s: a frame of %u bytes does not fit into the driver's buffers: dropped",
+		log_limited(&dev->limit,
+			"%s: a frame of %u bytes does not fit into the driver's buffers: dropped",
 			dev->label, len - TAP_HEADER);
 		return;
 	}
@@ -152,7 +157,8 @@ static bool release_held(struct net_pair *p)
 	if (!len)
 		return true;
 	refill(p, len);
-	if (rx->room < len && rx->nbuf < p->net->dev.queue[rx_queue(p)].size && rx->nseg <= QUEUE_MAX_SIZE)
+	if (rx->room < len && rx->nbuf < p->net->dev.queue[rx_queue(p)].size &&
+		rx->nseg <= QUEUE_MAX_SIZE)
 		return false;
 	rx->held = 0;
 	if (rx->room < len) /* the whole ring is too small for it */
@@ -205,9 +211,10 @@ void net_pair_receive(struct net_pair *p)
 	virtio_notify(dev, rx_queue(p));
 }
 
-/* --- from the guest ----------------------------------------------------------------------------------------------- */
+/* from the guest */
 
-/* False when the tap takes no more now. A frame that it refuses for another reason is lost, as on a wire. */
+/* False when the tap takes no more now. A frame that it refuses for another reason is lost, as on a
+ * wire. */
 static bool send_one(struct net_pair *p, const struct chain *c)
 {
 	struct iovec iov[QUEUE_MAX_SIZE];
@@ -222,7 +229,8 @@ static bool send_one(struct net_pair *p, const struct chain *c)
 		return true;
 	if (errno == EAGAIN)
 		return false;
-	log_limited(&dev->limit, "%s: %s takes no frame: %s", dev->label, p->net->tap.name, strerror(errno));
+	log_limited(&dev->limit, "%s: %s takes no frame: %s", dev->label, p->net->tap.name,
+		strerror(errno));
 	return true;
 }
 
@@ -250,7 +258,7 @@ void net_pair_send(struct net_pair *p)
 	virtio_notify(dev, tx_queue(p));
 }
 
-/* --- the loop ----------------------------------------------------------------------------------------------------- */
+/* the loop */
 
 /* Under the lock first: the device may have been stopped meanwhile. */
 static void tap_ready(struct watch *w, uint32_t events)

@@ -1,8 +1,9 @@
 /*
  * The entropy device (virtio 1.2 §5.4): random bytes of the host's kernel, so many a second.
  *
- * A bucket fills with time and holds a second's worth; a request takes what is there, up to ANSWER_MAX bytes, and waits for a timer
- * only when the bucket is empty. getrandom() is asked not to block and for 256 bytes at a time, which it gives whole.
+ * A bucket fills with time and holds a second's worth; a request takes what is there, up to ANSWER_MAX bytes, and
+ * waits for a timer only when the bucket is empty. getrandom() is asked not to block and for 256 bytes at a time,
+ * which it gives whole.
  */
 #define _GNU_SOURCE
 #include <linux/virtio_ids.h>

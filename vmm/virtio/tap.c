@@ -1,7 +1,8 @@
 /*
- * Opening taps; see tap.h. The kernel's side is drivers/net/tun.c: TUNSETIFF would silently create an interface that
- * does not exist, so the name is looked up before and the index compared after; it answers EINVAL for everything from "no tap"
- * to "made with multi_queue", so the sentence comes from asking for the interface's driver.
+ * Opening taps; see tap.h. The kernel's side is drivers/net/tun.c: TUNSETIFF would silently create
+ * an interface that does not exist, so the name is looked up before and the index compared after;
+ * it answers EINVAL for everything from "no tap" to "made with multi_queue", so the sentence comes
+ * from asking for the interface's driver.
  */
 #include "virtio/tap.h"
 
@@ -25,7 +26,7 @@ static bool is_tap(const char *name)
 
 	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
 	return fd >= 0 && !ioctl(fd, SIOCETHTOOL, &req) && !strcmp(info.driver, "tun") &&
-	       !strcmp(info.bus_info, "tap");
+		!strcmp(info.bus_info, "tap");
 }
 
 static int explain(const char *name, unsigned queues, int rc, struct err *err)
@@ -33,14 +34,17 @@ static int explain(const char *name, unsigned queues, int rc, struct err *err)
 	if (rc == -EBUSY || rc == -E2BIG)
 		return failx(err, rc, "tap %s is in use by another process", name);
 	if (rc == -EPERM)
-		return failx(err, rc, "open tap %s: not permitted: it belongs to another user", name);
+		return failx(err, rc, "open tap %s: not permitted: it belongs to another user",
+			name);
 	if (rc != -EINVAL)
 		return fail(err, rc, "open tap %s", name);
 	if (!is_tap(name))
 		return failx(err, rc, "network interface %s is not a tap", name);
 	if (queues > 1)
-		return failx(err, rc, "tap %s has one queue: it was made without multi_queue", name);
-	return failx(err, rc, "tap %s was made with multi_queue: open it with two queues or more", name);
+		return failx(err, rc, "tap %s has one queue: it was made without multi_queue",
+			name);
+	return failx(err, rc, "tap %s was made with multi_queue: open it with two queues or more",
+		name);
 }
 
 static int open_queue(struct tap *t, unsigned index, unsigned queues, struct err *err)
@@ -55,7 +59,8 @@ static int open_queue(struct tap *t, unsigned index, unsigned queues, struct err
 	memcpy(req.ifr_name, t->name, sizeof(t->name));
 	if (ioctl(fd, TUNSETIFF, &req))
 		return explain(t->name, queues, -errno, err);
-	if (if_nametoindex(t->name) != index) /* it went away, and this made another: gone with the descriptor */
+	if (if_nametoindex(t->name) !=
+		index) /* it went away, and this made another: gone with the descriptor */
 		return failx(err, -ENODEV, "tap %s: no such network interface", t->name);
 	t->fd[t->nfds++] = take_fd(&fd);
 	return 0;
@@ -64,8 +69,8 @@ static int open_queue(struct tap *t, unsigned index, unsigned queues, struct err
 static int configure(struct tap *t, struct err *err)
 {
 	int size = TAP_HEADER;
-	unsigned probe[] = { TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, TUN_F_CSUM | TUN_F_UFO,
-		TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6 };
+	unsigned probe[] = { TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN,
+		TUN_F_CSUM | TUN_F_UFO, TUN_F_CSUM | TUN_F_USO4 | TUN_F_USO6 };
 
 	for (unsigned i = 0; i < t->nfds; i++)
 		if (ioctl(t->fd[i], TUNSETVNETHDRSZ, &size))
@@ -85,8 +90,8 @@ int tap_open(struct tap *t, const char *name, unsigned queues, struct err *err)
 
 	*t = (struct tap){ 0 };
 	if (!*name || strlen(name) >= sizeof(t->name))
-		return failx(err, -EINVAL, "tap %s: a network interface's name has 1 to %zu bytes", name,
-			sizeof(t->name) - 1);
+		return failx(err, -EINVAL, "tap %s: a network interface's name has 1 to %zu bytes",
+			name, sizeof(t->name) - 1);
 	snprintf(t->name, sizeof(t->name), "%s", name);
 	index = if_nametoindex(name);
 	if (!index)
@@ -100,26 +105,31 @@ int tap_open(struct tap *t, const char *name, unsigned queues, struct err *err)
 	return rc;
 }
 
-/* What a descriptor from the caller must be: a queue of the same tap as the ones before, with what TUNSETIFF alone can set. */
+/* What a descriptor from the caller must be: a queue of the same tap as the ones before, with what
+ * TUNSETIFF alone can set. */
 static int check(struct tap *t, int fd, unsigned nfds, struct err *err)
 {
 	struct ifreq req = { 0 };
 	int flags;
 
 	if (ioctl(fd, TUNGETIFF, &req))
-		return errno == EBADF ? fail(err, -EBADF, "network descriptor %d", fd)
-				      : failx(err, -EINVAL, "network descriptor %d is not a tap", fd);
+		return errno == EBADF
+			? fail(err, -EBADF, "network descriptor %d", fd)
+			: failx(err, -EINVAL, "network descriptor %d is not a tap", fd);
 	flags = (unsigned short)req.ifr_flags;
 	req.ifr_name[sizeof(t->name) - 1] = 0;
 	if (!(flags & IFF_TAP))
 		return failx(err, -EINVAL, "network descriptor %d is not a tap", fd);
 	if (!(flags & IFF_VNET_HDR) || !(flags & IFF_NO_PI))
-		return failx(err, -EINVAL, "network descriptor %d: tap %s was opened without IFF_%s", fd,
-			req.ifr_name, flags & IFF_NO_PI ? "VNET_HDR" : "NO_PI");
+		return failx(err, -EINVAL,
+			"network descriptor %d: tap %s was opened without IFF_%s", fd, req.ifr_name,
+			flags & IFF_NO_PI ? "VNET_HDR" : "NO_PI");
 	if (nfds > 1 && !(flags & IFF_MULTI_QUEUE))
-		return failx(err, -EINVAL, "network descriptor %d: tap %s has one queue", fd, req.ifr_name);
+		return failx(err, -EINVAL, "network descriptor %d: tap %s has one queue", fd,
+			req.ifr_name);
 	if (*t->name && strcmp(t->name, req.ifr_name))
-		return failx(err, -EINVAL, "network descriptor %d belongs to tap %s, an earlier one to %s", fd,
+		return failx(err, -EINVAL,
+			"network descriptor %d belongs to tap %s, an earlier one to %s", fd,
 			req.ifr_name, t->name);
 	memcpy(t->name, req.ifr_name, sizeof(t->name));
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK))

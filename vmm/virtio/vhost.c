@@ -1,7 +1,8 @@
 /*
- * The generic half of vhost; see vhost.h. Order as drivers/vhost/vhost.c wants it: owner, features, memory, then for each ring
- * its size, base, addresses and eventfds. The kernel never reads the kick eventfd's counter and polls it from the moment it is set,
- * so it is unset when a ring is taken back, or the next start would not poll it.
+ * The generic half of vhost; see vhost.h. Order as drivers/vhost/vhost.c wants it: owner, features,
+ * memory, then for each ring its size, base, addresses and eventfds. The kernel never reads the
+ * kick eventfd's counter and polls it from the moment it is set, so it is unset when a ring is
+ * taken back, or the next start would not poll it.
  */
 #include "virtio/vhost.h"
 
@@ -61,8 +62,8 @@ void vhost_close(struct vhost *v)
 
 static int set_memory(struct vhost *v, const struct mem *mem)
 {
-	AUTO_FREE struct vhost_memory *table =
-		calloc(1, sizeof(*table) + mem->nregions * sizeof(table->regions[0]));
+	AUTO_FREE struct vhost_memory *table = calloc(1,
+		sizeof(*table) + mem->nregions * sizeof(table->regions[0]));
 
 	if (!table)
 		return -ENOMEM;
@@ -91,7 +92,8 @@ static int set_ring(struct vhost *v, struct virtio_dev *dev, unsigned index, uns
 	struct vhost_vring_state base = { .index = index, .num = queue->next_avail };
 	struct vhost_vring_addr addr = {
 		.index = index,
-		.desc_user_addr = user_address(dev->mem, queue->desc, n * sizeof(struct vring_desc)),
+		.desc_user_addr = user_address(dev->mem, queue->desc,
+			n * sizeof(struct vring_desc)),
 		.avail_user_addr = user_address(dev->mem, queue->avail, 6 + 2 * n),
 		.used_user_addr = user_address(dev->mem, queue->used, 6 + 8 * n),
 	};
@@ -122,7 +124,8 @@ static void ring_failed(struct watch *w, uint32_t events UNUSED)
 
 	virtio_lock(dev);
 	if (w->added && read(v->errfd, &n, sizeof(n)) == sizeof(n))
-		virtio_broken(dev, "the driver put something in a queue that the kernel's vhost can't use");
+		virtio_broken(dev,
+			"the driver put something in a queue that the kernel's vhost can't use");
 	virtio_unlock(dev);
 }
 
@@ -149,7 +152,8 @@ static int start(struct vhost *v, struct virtio_dev *dev, unsigned first, unsign
 	return rc;
 }
 
-int vhost_start(struct vhost *v, struct virtio_dev *dev, unsigned first, unsigned n, struct err *err)
+int vhost_start(struct vhost *v, struct virtio_dev *dev, unsigned first, unsigned n,
+	struct err *err)
 {
 	int rc;
 
@@ -183,7 +187,8 @@ static void take_back(struct vhost *v, struct virtio_dev *dev, unsigned index, u
 	if (!mem_read(dev->mem, queue->used + 2, &used, sizeof(used)))
 		queue->next_used = used;
 	queue->signalled_valid = false;
-	if (vhost_call(v, VHOST_SET_VRING_KICK, &none) | vhost_call(v, VHOST_SET_VRING_CALL, &none) |
+	if (vhost_call(v, VHOST_SET_VRING_KICK, &none) |
+		vhost_call(v, VHOST_SET_VRING_CALL, &none) |
 		vhost_call(v, VHOST_SET_VRING_ERR, &none))
 		log_limited(&dev->limit, "%s: vhost keeps a descriptor of queue %u", dev->label, q);
 }

@@ -1,6 +1,7 @@
 /*
- * vsock by vhost-vsock (virtio 1.2 §5.10): the kernel carries the streams and makes the guest reachable as AF_VSOCK by its cid. It serves
- * the receive and transmit queues from DRIVER_OK to reset; the event queue is the device's own, and its buffers are kept.
+ * vsock by vhost-vsock (virtio 1.2 §5.10): the kernel carries the streams and makes the guest
+ * reachable as AF_VSOCK by its cid. It serves the receive and transmit queues from DRIVER_OK to
+ * reset; the event queue is the device's own, and its buffers are kept.
  */
 #include "virtio/vsock.h"
 
@@ -59,7 +60,7 @@ static void halt(struct vsock *s)
 		return;
 	s->running = false;
 	if (set_running(s, 0))
-		log_warn("%s: vhost-vsock does not stop", s->dev.label);
+		log_limited(&s->dev.limit, "%s: vhost-vsock does not stop", s->dev.label);
 	vhost_stop(&s->vhost, &s->dev, 0, KERNEL_QUEUES);
 }
 
@@ -75,7 +76,8 @@ static void vsock_stop(struct virtio_dev *dev)
 
 static void vsock_kick(struct virtio_dev *dev UNUSED, unsigned q UNUSED)
 {
-	/* The event queue: buffers for what never comes while the guest stays where it is (§5.10.6.7). */
+	/* The event queue: buffers for what never comes while the guest stays where it is
+	 * (§5.10.6.7). */
 }
 
 static void vsock_resume(struct virtio_dev *dev)
@@ -119,22 +121,23 @@ int vsock_assemble(struct virtio_dev **out, const struct vhost *vhost, const str
 	rc = vhost_call(&s->vhost, VHOST_VSOCK_SET_GUEST_CID, &cid);
 	if (rc) {
 		free(s);
-		return rc == -EADDRINUSE ? failx(err, rc, "vsock cid %u is in use by another guest", cfg->cid)
-					 : fail(err, rc, "set vsock cid %u", cfg->cid);
+		return rc == -EADDRINUSE
+			? failx(err, rc, "vsock cid %u is in use by another guest", cfg->cid)
+			: fail(err, rc, "set vsock cid %u", cfg->cid);
 	}
 	snprintf(label, sizeof(label), "vsock %s", env->label);
 	virtio_init(&s->dev, &vsock_ops, env->mem, env->loop, QUEUES, QUEUE_MAX_SIZE, label);
-	s->dev.features = s->vhost.features & (BIT(VIRTIO_RING_F_EVENT_IDX) |
-						      BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-						      BIT(VIRTIO_VSOCK_F_SEQPACKET));
+	s->dev.features = s->vhost.features &
+		(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+			BIT(VIRTIO_VSOCK_F_SEQPACKET));
 	memcpy(s->dev.config, &config, sizeof(config));
 	s->dev.config_size = sizeof(config);
 	*out = &s->dev;
 	return 0;
 }
 
-int virtio_vsock_new(struct virtio_dev **out, const struct vm_vsock *cfg, const struct virtio_env *env,
-	struct err *err)
+int virtio_vsock_new(struct virtio_dev **out, const struct vm_vsock *cfg,
+	const struct virtio_env *env, struct err *err)
 {
 	struct vhost vhost = { 0 };
 	int rc;

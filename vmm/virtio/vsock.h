@@ -1,4 +1,5 @@
-/* The inside of the vhost-vsock device: what its test needs to bring a vhost whose ioctl is its own. */
+/* The inside of the vhost-vsock device: what its test needs to bring a vhost whose ioctl is its
+ * own. */
 #ifndef SAMPAN_VIRTIO_VSOCK_H
 #define SAMPAN_VIRTIO_VSOCK_H
 

@@ -55,7 +55,7 @@ guest_finish() {
 
 prepare_guest() {
 	need tools sysroot debian
-	build_once guest "making the guest images (10 s)" 0 guest_make "$bed/recipes/guest.sh" "$bed/recipes/debian.sh" \
+	build_once guest "making the guest images (10 s)" 0 guest_make "$bed/recipes/guest.sh" "$bed/recipes/debian.sh" "$bed/recipes/host.sh" \
 		"$bed/packages/guest" "$bed/packages/debian" "$bed/host/modules-initrd" "$bed/unpack.sh" \
 		"$guest_source"/*.c "$guest_source/init" "$guest_source/bundle/config.json"
 }

@@ -1,4 +1,7 @@
-/* Channels to a descriptor, a file and a socket: both directions, back-pressure, a far side that comes, goes or sticks. */
+/*
+ * Channels to a descriptor, a file and a socket: both directions, back-pressure, a far side that comes, goes or
+ * sticks.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -377,13 +380,18 @@ static void free_does_not_wait_for_ever(void **state)
 
 /* FILE */
 
-static int file_error(struct fix *f, const char *path)
+static int new_error(struct fix *f, struct chardev_config cfg)
 {
 	struct chardev *c = NULL;
-	int rc = chardev_new(&c, &(struct chardev_config){ .kind = CHARDEV_FILE, .path = path }, f->loop, &f->err);
+	int rc = chardev_new(&c, &cfg, f->loop, &f->err);
 
 	chardev_free(c);
 	return rc;
+}
+
+static int file_error(struct fix *f, const char *path)
+{
+	return new_error(f, (struct chardev_config){ .kind = CHARDEV_FILE, .path = path });
 }
 
 static void file_is_made_private_and_truncated(void **state)
@@ -574,11 +582,8 @@ static void bad_socket_paths(void **state)
 
 	memset(path, 'x', sizeof(path));
 	path[sizeof(path) - 1] = 0;
-	assert_int_equal(chardev_new(&f->c, &(struct chardev_config){ .kind = CHARDEV_SOCKET, .path = path }, f->loop,
-				 &f->err),
-		-ENAMETOOLONG);
-	assert_int_equal(chardev_new(&f->c, &(struct chardev_config){ .kind = CHARDEV_FD, .fd = 987 }, f->loop, &f->err),
-		-EBADF);
+	assert_int_equal(new_error(f, (struct chardev_config){ .kind = CHARDEV_SOCKET, .path = path }), -ENAMETOOLONG);
+	assert_int_equal(new_error(f, (struct chardev_config){ .kind = CHARDEV_FD, .fd = 987 }), -EBADF);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fix_new, fix_free)

@@ -1,6 +1,6 @@
 /*
- * The channel to stdin and stdout: terminals (a pty), pipes, files, nothing; the Ctrl-A keys; and that a terminal is
- * restored on every way out. Descriptors 0 and 1 are the test's only while a channel is made.
+ * The channel to stdin and stdout: terminals (a pty), pipes, files, nothing; the Ctrl-A keys; and that a terminal
+ * is restored on every way out. Descriptors 0 and 1 are the test's only while a channel is made.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

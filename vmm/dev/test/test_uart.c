@@ -1,4 +1,7 @@
-/* The 16550A: what Linux' 8250 driver does to find and run it, the interrupt line, both directions under load, bad accesses. */
+/*
+ * The 16550A: what Linux' 8250 driver does to find and run it, the interrupt line, both directions under load, bad
+ * accesses.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/serial_reg.h>

@@ -3,8 +3,9 @@
  * device and may do something for the far side of it.
  *
  * Input: records of one byte that says what (modulo 11), and its operands, little endian:
- *   0  put bytes in RAM: address (2), count (1), bytes      1  add a chain: queue (1), n (1), n * (address 2, length 2, flags 1)
- *   2  kick: queue (1)                                      3  write a register: offset (2), value (4)
+ *   0  put bytes in RAM: address (2), count (1), bytes
+ *   1  add a chain: queue (1), n (1), n * (address 2, length 2, flags 1)
+ *   2  kick: queue (1)    3  write a register: offset (2), value (4)
  *   4  write configuration: offset (1), width (1), value (4), and read it back
  *   5  reset    6  what a good driver does up to DRIVER_OK: features (4)    7  pause    8  resume
  *   9  the far side does something: count (1)               10 the loop turns

@@ -1,16 +1,14 @@
 /*
- * Hybrid vsock connections with a guest that sends any packets and host ends that do anything. Sockets are pairs; the loop never runs: its
- * callbacks are called when the input says so.
+ * Hybrid vsock connections with a guest that sends any packets and host ends that do anything.
+ * Sockets are pairs; the loop never runs: its callbacks are called when the input says so.
  *
  * Input: records of one byte that says what, and its operands, little endian:
- *   0  a packet of the guest: op (1), host port (1), guest port (1), flags (1), credit (2), forwarded (2), length (2)
- *   1  the same with a header of any 44 bytes
- *   2  the guest takes packets: count (1), room of each (2)
- *   3  a host client: what it says (count (1), bytes)
- *   4  an event on a connection: which (1), events (1)
- *   5  a host end writes: which (1), count (2)       6  reads: which (1), count (2)
- *   7  shuts (which & 0x80: closes) down: which (1), how (1)
- *   8  a second passes     9  suspend, 10 resume, 11 the dead are freed, 12 stop and start
+ *   0  a packet of the guest: op (1), host port (1), guest port (1), flags (1), credit (2),
+ * forwarded (2), length (2) 1  the same with a header of any 44 bytes 2  the guest takes packets:
+ * count (1), room of each (2) 3  a host client: what it says (count (1), bytes) 4  an event on a
+ * connection: which (1), events (1) 5  a host end writes: which (1), count (2)       6  reads:
+ * which (1), count (2) 7  shuts (which & 0x80: closes) down: which (1), how (1) 8  a second passes
+ * 9  suspend, 10 resume, 11 the dead are freed, 12 stop and start
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -73,7 +71,8 @@ static void output(struct hv *hv UNUSED)
 
 static struct chain payload(struct world *w, uint32_t len, bool in)
 {
-	struct chain c = { .seg = { { (void __guest *)w->ram, len / 2 }, { (void __guest *)w->ram, len - len / 2 } } };
+	struct chain c = { .seg = { { (void __guest *)w->ram, len / 2 },
+				   { (void __guest *)w->ram, len - len / 2 } } };
 
 	if (in) {
 		c.nin = 2;
@@ -97,7 +96,9 @@ static void guest_sends(struct world *w, const struct virtio_vsock_hdr *h)
 /* Ports of clients are high: the guest's answers must be able to name them. */
 static void packet(struct world *w)
 {
-	struct virtio_vsock_hdr h = { .src_cid = 3, .dst_cid = 2, .type = VIRTIO_VSOCK_TYPE_STREAM };
+	struct virtio_vsock_hdr h = { .src_cid = 3,
+		.dst_cid = 2,
+		.type = VIRTIO_VSOCK_TYPE_STREAM };
 
 	h.op = (uint16_t)(next(w, 1) % 9);
 	h.dst_port = next(w, 1);
@@ -154,7 +155,8 @@ static void client(struct world *w)
 
 static void event(struct world *w)
 {
-	uint32_t which = next(w, 1) % PEERS, events = next(w, 1) & (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP);
+	uint32_t which = next(w, 1) % PEERS,
+		 events = next(w, 1) & (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP);
 	struct hv_conn *c = w->hv.conns;
 
 	while (c && which--)
@@ -176,7 +178,7 @@ static void host_end(struct world *w, uint8_t what)
 	else if (what == 6)
 		(void)!recv(*fd, bytes, arg, 0);
 	else if (which & 0x80)
-		auto_fd_close(fd), *fd = -1;
+		close(take_fd(fd));
 	else
 		shutdown(*fd, (int)(arg % 3));
 }
@@ -189,7 +191,9 @@ static void life(struct world *w, uint8_t what)
 	else if (what == 9 || what == 10)
 		hv_suspend(&w->hv, what == 9);
 	else if (what == 12)
-		hv_stop(&w->hv), hv_start(&w->hv);
+		hv_stop(&w->hv);
+	if (what == 12)
+		hv_start(&w->hv);
 	pthread_mutex_unlock(&w->lock);
 	if (what == 11)
 		w->hv.reap.fn(&w->hv.reap);

@@ -1,17 +1,14 @@
 /*
- * The network card, two pairs of queues, with a driver that writes any chains and a network that sends any frames. In the end a reset makes
- * it well: one good frame each way.
+ * The network card, two pairs of queues, with a driver that writes any chains and a network that
+ * sends any frames. In the end a reset makes it well: one good frame each way.
  *
- * Input: what the driver negotiates (1: MRG_RXBUF, MQ, EVENT_IDX, INDIRECT_DESC), then records of one byte that says what, and its operands,
- * little endian:
- *   0  a chain: queue (1), count (1), and for each descriptor address (2), length (2), flags (1)
- *   1  put bytes in RAM: address (2), count (1), bytes
- *   2  kick: queue (1)
- *   3  the network sends a frame: pair (1), length (2)
- *   4  the tap is readable (pair & 2: writable): pair (1)
- *   5  the network takes what was sent: pair (1)
- *   6  pause, 7 resume, 8 the driver resets and starts again (1: what it negotiates)
- *   9  avail.idx: queue (1), value (2)
+ * Input: what the driver negotiates (1: MRG_RXBUF, MQ, EVENT_IDX, INDIRECT_DESC), then records of
+ * one byte that says what, and its operands, little endian: 0  a chain: queue (1), count (1), and
+ * for each descriptor address (2), length (2), flags (1) 1  put bytes in RAM: address (2), count
+ * (1), bytes 2  kick: queue (1) 3  the network sends a frame: pair (1), length (2) 4  the tap is
+ * readable (pair & 2: writable): pair (1) 5  the network takes what was sent: pair (1) 6  pause, 7
+ * resume, 8 the driver resets and starts again (1: what it negotiates) 9  avail.idx: queue (1),
+ * value (2)
  */
 #include <linux/if_tun.h>
 #include <linux/virtio_config.h>
@@ -75,11 +72,11 @@ static void set(struct world *w, uint32_t reg, uint32_t value)
 
 static void good_driver(struct world *w, uint32_t wish)
 {
-	uint32_t features = (wish & 1) << VIRTIO_NET_F_MRG_RXBUF | (wish >> 1 & 1) << VIRTIO_NET_F_MQ |
-			    (wish >> 1 & 1) << VIRTIO_NET_F_CTRL_VQ |
-			    (wish >> 2 & 1) << VIRTIO_RING_F_EVENT_IDX |
-			    (wish >> 3 & 1) << VIRTIO_RING_F_INDIRECT_DESC | 1U << VIRTIO_NET_F_GUEST_CSUM |
-			    1U << VIRTIO_NET_F_GUEST_TSO4;
+	uint32_t features = (wish & 1) << VIRTIO_NET_F_MRG_RXBUF |
+		(wish >> 1 & 1) << VIRTIO_NET_F_MQ | (wish >> 1 & 1) << VIRTIO_NET_F_CTRL_VQ |
+		(wish >> 2 & 1) << VIRTIO_RING_F_EVENT_IDX |
+		(wish >> 3 & 1) << VIRTIO_RING_F_INDIRECT_DESC | 1U << VIRTIO_NET_F_GUEST_CSUM |
+		1U << VIRTIO_NET_F_GUEST_TSO4;
 
 	set(w, VIRTIO_MMIO_STATUS, 0);
 	memset(w->ram, 0, FREE);
@@ -123,7 +120,9 @@ static void chain(struct world *w)
 	uint16_t head = w->slot[q];
 
 	for (uint32_t i = 0; i < count; i++) {
-		struct vring_desc desc = { .addr = next(w, 2), .len = next(w, 2), .flags = (uint16_t)next(w, 1) };
+		struct vring_desc desc = { .addr = next(w, 2),
+			.len = next(w, 2),
+			.flags = (uint16_t)next(w, 1) };
 
 		desc.next = (uint16_t)((w->slot[q] + 1) % SIZE);
 		desc.flags = (uint16_t)((desc.flags & ~1U) | (i + 1 < count));
@@ -204,7 +203,8 @@ static void step(struct world *w)
 	else
 		*word(w, AVAIL(arg % QUEUES) + 2) = (uint16_t)next(w, 2);
 	for (unsigned i = 0; i < PAIRS; i++)
-		must(w->n->pair[i].rx.nbuf <= SIZE && (w->n->pair[i].rx.nbuf || !w->n->pair[i].rx.room));
+		must(w->n->pair[i].rx.nbuf <= SIZE &&
+			(w->n->pair[i].rx.nbuf || !w->n->pair[i].rx.room));
 }
 
 static void one_frame_each_way(struct world *w)
@@ -215,7 +215,8 @@ static void one_frame_each_way(struct world *w)
 		drain(w->peer[i]);
 		drain(w->n->tap.fd[i]);
 	}
-	describe(w, 0, (struct vring_desc){ .addr = FREE, .len = 2048, .flags = VRING_DESC_F_WRITE });
+	describe(w, 0,
+		(struct vring_desc){ .addr = FREE, .len = 2048, .flags = VRING_DESC_F_WRITE });
 	post(w, 0, 0);
 	network_sends(w, 0, 100);
 	kick(w, 0);
@@ -228,8 +229,10 @@ static void one_frame_each_way(struct world *w)
 
 static void build(struct world *w, const struct mmio_host *host)
 {
-	struct net_parts parts = { .tap = { .name = "tap0", .nfds = PAIRS, .plain = true,
-					    .offloads = TUN_F_CSUM | TUN_F_TSO4 } };
+	struct net_parts parts = { .tap = { .name = "tap0",
+					   .nfds = PAIRS,
+					   .plain = true,
+					   .offloads = TUN_F_CSUM | TUN_F_TSO4 } };
 	struct vm_net cfg = { .vhost = VM_VHOST_OFF };
 	struct virtio_env env = { .mem = &w->mem, .label = "net0" };
 	struct virtio_dev *dev;

@@ -637,7 +637,10 @@ static void empty_buffers(void **state)
 	assert_false(driver_needs_reset(&f->d));
 }
 
-/* A chain of nearly 4 GiB, made of the same RAM over and over, to a far side that reads nothing: bounded, and reset ends it. */
+/*
+ * A chain of nearly 4 GiB, made of the same RAM over and over, to a far side that reads nothing: bounded, and reset
+ * ends it.
+ */
 static void a_huge_chain(void **state)
 {
 	struct fix *f = *state;

@@ -1,6 +1,7 @@
 /*
- * The hybrid vsock as its guest and its host clients see it: greetings, both directions, credit, half-closes, hostile packets,
- * time limits, and what a reset or a pause does to open streams. Sockets are in a directory of the test's own.
+ * The hybrid vsock as its guest and its host clients see it: greetings, both directions, credit,
+ * half-closes, hostile packets, time limits, and what a reset or a pause does to open streams.
+ * Sockets are in a directory of the test's own.
  */
 #define _GNU_SOURCE
 #include "virtio/devices.h"
@@ -34,7 +35,7 @@ struct fix {
 	uint8_t data[4096];
 };
 
-/* --- the guest ---------------------------------------------------------------------------------------------------- */
+/* the guest */
 
 static void give_rx(struct fix *f, unsigned count)
 {
@@ -88,9 +89,11 @@ static void down(struct fix *f)
 	assert_int_equal(rmdir(f->dir), 0);
 }
 
-static void send_raw(struct fix *f, const struct virtio_vsock_hdr *h, const void *data, uint32_t len)
+static void send_raw(struct fix *f, const struct virtio_vsock_hdr *h, const void *data,
+	uint32_t len)
 {
-	struct buf b[2] = { { .gpa = f->tx, .len = HEADER }, { .gpa = f->tx + HEADER, .len = len } };
+	struct buf b[2] = { { .gpa = f->tx, .len = HEADER },
+		{ .gpa = f->tx + HEADER, .len = len } };
 	struct vring_used_elem e;
 
 	memcpy(driver_ptr(&f->d, b[0].gpa), h, HEADER);
@@ -102,14 +105,21 @@ static void send_raw(struct fix *f, const struct virtio_vsock_hdr *h, const void
 	assert_int_equal(e.len, 0);
 }
 
-static struct virtio_vsock_hdr packet(struct fix *f, uint32_t host_port, uint32_t guest_port, uint16_t op)
+static struct virtio_vsock_hdr packet(struct fix *f, uint32_t host_port, uint32_t guest_port,
+	uint16_t op)
 {
-	return (struct virtio_vsock_hdr){ .src_cid = GUEST, .dst_cid = 2, .src_port = guest_port,
-		.dst_port = host_port, .type = VIRTIO_VSOCK_TYPE_STREAM, .op = op, .buf_alloc = f->alloc,
+	return (struct virtio_vsock_hdr){ .src_cid = GUEST,
+		.dst_cid = 2,
+		.src_port = guest_port,
+		.dst_port = host_port,
+		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.op = op,
+		.buf_alloc = f->alloc,
 		.fwd_cnt = f->forwarded };
 }
 
-static void says(struct fix *f, uint32_t host_port, uint32_t guest_port, uint16_t op, uint32_t flags)
+static void says(struct fix *f, uint32_t host_port, uint32_t guest_port, uint16_t op,
+	uint32_t flags)
 {
 	struct virtio_vsock_hdr h = packet(f, host_port, guest_port, op);
 
@@ -117,7 +127,8 @@ static void says(struct fix *f, uint32_t host_port, uint32_t guest_port, uint16_
 	send_raw(f, &h, NULL, 0);
 }
 
-static void writes(struct fix *f, uint32_t host_port, uint32_t guest_port, const void *data, uint32_t len)
+static void writes(struct fix *f, uint32_t host_port, uint32_t guest_port, const void *data,
+	uint32_t len)
 {
 	struct virtio_vsock_hdr h = packet(f, host_port, guest_port, VIRTIO_VSOCK_OP_RW);
 
@@ -155,7 +166,7 @@ static void hears_nothing(struct fix *f)
 	assert_false(hears_any(f));
 }
 
-/* --- the host ----------------------------------------------------------------------------------------------------- */
+/* the host */
 
 static int client(struct fix *f)
 {
@@ -226,7 +237,7 @@ static void no_service(struct fix *f, unsigned port, int fd)
 	close(fd);
 }
 
-/* --- greetings ---------------------------------------------------------------------------------------------------- */
+/* greetings */
 
 static void greetings_good_and_bad(void **state UNUSED)
 {
@@ -235,13 +246,25 @@ static void greetings_good_and_bad(void **state UNUSED)
 		bool good;
 		uint32_t port;
 	} t[] = {
-		{ "CONNECT 0", true, 0 }, { "CONNECT 1024", true, 1024 }, { "CONNECT 0000001024", true, 1024 },
-		{ "CONNECT 4294967294", true, 4294967294 }, { "CONNECT 4294967295", false, 0 },
-		{ "CONNECT 4294967296", false, 0 }, { "CONNECT 9999999999", false, 0 },
-		{ "CONNECT 00000000001", false, 0 }, { "CONNECT ", false, 0 }, { "CONNECT", false, 0 },
-		{ "", false, 0 }, { "CONNECT -1", false, 0 }, { "CONNECT 1 ", false, 0 },
-		{ "CONNECT  1", false, 0 }, { "CONNECT 1\r", false, 0 }, { "connect 1", false, 0 },
-		{ "CONNECT 0x1", false, 0 }, { "CONNECTED 1", false, 0 }, { "GET / HTTP/1.1", false, 0 },
+		{ "CONNECT 0", true, 0 },
+		{ "CONNECT 1024", true, 1024 },
+		{ "CONNECT 0000001024", true, 1024 },
+		{ "CONNECT 4294967294", true, 4294967294 },
+		{ "CONNECT 4294967295", false, 0 },
+		{ "CONNECT 4294967296", false, 0 },
+		{ "CONNECT 9999999999", false, 0 },
+		{ "CONNECT 00000000001", false, 0 },
+		{ "CONNECT ", false, 0 },
+		{ "CONNECT", false, 0 },
+		{ "", false, 0 },
+		{ "CONNECT -1", false, 0 },
+		{ "CONNECT 1 ", false, 0 },
+		{ "CONNECT  1", false, 0 },
+		{ "CONNECT 1\r", false, 0 },
+		{ "connect 1", false, 0 },
+		{ "CONNECT 0x1", false, 0 },
+		{ "CONNECTED 1", false, 0 },
+		{ "GET / HTTP/1.1", false, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
@@ -359,7 +382,7 @@ static void clients_before_the_driver_wait(void **state UNUSED)
 	down(&f);
 }
 
-/* --- the guest's own connections ---------------------------------------------------------------------------------- */
+/* the guest's own connections */
 
 static void guest_dials_a_service(void **state UNUSED)
 {
@@ -386,7 +409,7 @@ static void guest_dials_a_service(void **state UNUSED)
 	down(&f);
 }
 
-/* --- credit (§5.10.6.3) ------------------------------------------------------------------------------------------- */
+/* credit (§5.10.6.3) */
 
 static void data_to_the_guest_keeps_to_its_credit(void **state UNUSED)
 {
@@ -445,7 +468,8 @@ static void fill(uint8_t *data, size_t len, uint32_t at)
 		data[i] = (uint8_t)((at + i) * 31 + ((at + i) >> 8));
 }
 
-/* The guest writes faster than the host reads: nothing is lost, and the guest is told when there is room. */
+/* The guest writes faster than the host reads: nothing is lost, and the guest is told when there is
+ * room. */
 static void slow_host_reader_gets_every_byte(void **state UNUSED)
 {
 	enum { TOTAL = 1 << 20, PIECE = 4096 };
@@ -539,7 +563,7 @@ static void large_stream_to_the_guest(void **state UNUSED)
 	down(&f);
 }
 
-/* --- closing (§5.10.6.5) ------------------------------------------------------------------------------------------ */
+/* closing (§5.10.6.5) */
 
 static void guest_closes_one_direction(void **state UNUSED)
 {
@@ -656,7 +680,7 @@ static void host_closes_after_its_data(void **state UNUSED)
 	down(&f);
 }
 
-/* --- hostile packets ---------------------------------------------------------------------------------------------- */
+/* hostile packets */
 
 static void packets_to_nobody(void **state UNUSED)
 {
@@ -728,7 +752,8 @@ static void packets_at_the_wrong_time(void **state UNUSED)
 {
 	static const uint16_t asked[] = { VIRTIO_VSOCK_OP_RW, VIRTIO_VSOCK_OP_SHUTDOWN,
 		VIRTIO_VSOCK_OP_REQUEST, 0, 99 };
-	static const uint16_t open_[] = { VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RESPONSE, 0, 99 };
+	static const uint16_t open_[] = { VIRTIO_VSOCK_OP_REQUEST, VIRTIO_VSOCK_OP_RESPONSE, 0,
+		99 };
 	struct fix f;
 	uint32_t port;
 	int fd;
@@ -754,7 +779,8 @@ static void packets_at_the_wrong_time(void **state UNUSED)
 	down(&f);
 }
 
-/* A guest that sends and never receives: what waits for it is bounded, and all goes on when it gives buffers. */
+/* A guest that sends and never receives: what waits for it is bounded, and all goes on when it
+ * gives buffers. */
 static void answers_that_nobody_takes_stop_the_guest(void **state UNUSED)
 {
 	struct virtio_vsock_hdr h;
@@ -795,7 +821,7 @@ static void receive_buffer_without_room_breaks_the_device(void **state UNUSED)
 	down(&f);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* life */
 
 static void reset_ends_all_streams(void **state UNUSED)
 {
@@ -844,7 +870,7 @@ static void pause_holds_everything(void **state UNUSED)
 	down(&f);
 }
 
-/* --- limits, without a device ------------------------------------------------------------------------------------- */
+/* limits, without a device */
 
 struct bare {
 	struct hv hv;
@@ -901,8 +927,12 @@ static int bare_accept(struct bare *b, const char *greeting)
 
 static void no_more_than_so_many_connections(void **state UNUSED)
 {
-	struct virtio_vsock_hdr h = { .src_cid = GUEST, .dst_cid = 2, .src_port = 1, .dst_port = 2,
-		.type = VIRTIO_VSOCK_TYPE_STREAM, .op = VIRTIO_VSOCK_OP_REQUEST };
+	struct virtio_vsock_hdr h = { .src_cid = GUEST,
+		.dst_cid = 2,
+		.src_port = 1,
+		.dst_port = 2,
+		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.op = VIRTIO_VSOCK_OP_REQUEST };
 	struct chain none = { 0 };
 	struct bare b;
 	int fd;
@@ -954,14 +984,38 @@ static void clients_and_guests_that_do_not_answer_are_given_up(void **state UNUS
 	bare_down(&b);
 }
 
+static void suspended_connections_are_not_watched(void **state UNUSED)
+{
+	struct bare b;
+	int fd;
+
+	bare_up(&b);
+	fd = bare_accept(&b, "CONNECT 5\n");
+	assert_true(b.hv.conns->watch.added);
+	hv_suspend(&b.hv, true);
+	assert_false(b.hv.conns->watch.added);
+	hv_suspend(&b.hv, false);
+	assert_true(b.hv.conns->watch.added);
+	assert_int_equal(b.hv.conns->watch.events, EPOLLIN);
+	close(fd);
+	bare_down(&b);
+}
+
 /* §5.10.6.3: all counters are free-running. */
 static void counters_wrap(void **state UNUSED)
 {
 	static uint8_t ram[4096];
-	struct virtio_vsock_hdr h = { .src_cid = GUEST, .dst_cid = 2, .src_port = 1, .dst_port = 2,
-		.type = VIRTIO_VSOCK_TYPE_STREAM, .op = VIRTIO_VSOCK_OP_REQUEST, .buf_alloc = 100,
+	struct virtio_vsock_hdr h = { .src_cid = GUEST,
+		.dst_cid = 2,
+		.src_port = 1,
+		.dst_port = 2,
+		.type = VIRTIO_VSOCK_TYPE_STREAM,
+		.op = VIRTIO_VSOCK_OP_REQUEST,
+		.buf_alloc = 100,
 		.fwd_cnt = UINT32_MAX - 20 };
-	struct chain c = { .nin = 1, .in_len = sizeof(ram), .seg = { { (void __guest *)ram, sizeof(ram) } } };
+	struct chain c = { .nin = 1,
+		.in_len = sizeof(ram),
+		.seg = { { (void __guest *)ram, sizeof(ram) } } };
 	struct virtio_vsock_hdr out;
 	struct bare b;
 
@@ -1031,6 +1085,7 @@ int main(void)
 		cmocka_unit_test(pause_holds_everything),
 		cmocka_unit_test(no_more_than_so_many_connections),
 		cmocka_unit_test(clients_and_guests_that_do_not_answer_are_given_up),
+		cmocka_unit_test(suspended_connections_are_not_watched),
 		cmocka_unit_test(counters_wrap),
 		cmocka_unit_test(constructor_checks_what_it_is_told),
 	};

@@ -1,6 +1,7 @@
 /*
- * The network card over sockets instead of a tap: frames both ways, merged and oversized ones, the control queue, hostile
- * drivers, and who serves the queues when vhost-net is there (its ioctl is this test's) or fails. Taps are in test_tap.c.
+ * The network card over sockets instead of a tap: frames both ways, merged and oversized ones, the
+ * control queue, hostile drivers, and who serves the queues when vhost-net is there (its ioctl is
+ * this test's) or fails. Taps are in test_tap.c.
  */
 #include "virtio/net.h"
 #include "virtio/test/driver.h"
@@ -14,13 +15,13 @@
 
 #include "core/test/check.h"
 
-#define RX   0
-#define TX   1
-#define RING 64
-#define BIT(n) (UINT64_C(1) << (n))
+#define RX	 0
+#define TX	 1
+#define RING	 64
+#define BIT(n)	 (UINT64_C(1) << (n))
 #define OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UFO)
-#define MERGE BIT(VIRTIO_NET_F_MRG_RXBUF)
-#define MULTI (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ))
+#define MERGE	 BIT(VIRTIO_NET_F_MRG_RXBUF)
+#define MULTI	 (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_VQ))
 
 struct fix {
 	struct driver d;
@@ -30,13 +31,16 @@ struct fix {
 
 static struct net_parts parts_of(struct fix *f, unsigned pairs)
 {
-	struct net_parts parts = { .tap = { .name = "tap7", .nfds = pairs, .offloads = OFFLOADS, .plain = true } };
+	struct net_parts parts = {
+		.tap = { .name = "tap7", .nfds = pairs, .offloads = OFFLOADS, .plain = true }
+	};
 
 	for (unsigned i = 0; i < pairs; i++) {
 		int fd[2];
 
-		assert_int_equal(
-			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
+					 0, fd),
+			0);
 		parts.tap.fd[i] = fd[0];
 		f->peer[i] = fd[1];
 	}
@@ -100,8 +104,10 @@ static uint64_t rx_buffer(struct fix *f, unsigned q, uint32_t len)
 	return b.gpa;
 }
 
-/* Collects a frame of len bytes that lies in count buffers of size bytes each, one behind the other in RAM. */
-static void expect_frame(struct fix *f, unsigned q, const uint64_t *gpa, unsigned count, uint32_t size, size_t len)
+/* Collects a frame of len bytes that lies in count buffers of size bytes each, one behind the other
+ * in RAM. */
+static void expect_frame(struct fix *f, unsigned q, const uint64_t *gpa, unsigned count,
+	uint32_t size, size_t len)
 {
 	static uint8_t want[80000], got[80000];
 	size_t at = 0;
@@ -158,18 +164,20 @@ static void assert_works(struct fix *f)
 	assert_true(network_hears(f, 0, 200));
 }
 
-/* --- what the driver sees ----------------------------------------------------------------------------------------- */
+/* what the driver sees */
 
 static void offers_what_the_tap_can_do(void **state UNUSED)
 {
 	struct fix f;
-	uint64_t features, must = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MAC) |
-				  BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |
-				  BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) |
-				  BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |
-				  BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | MERGE |
-				  BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-				  BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_F_VERSION_1);
+	uint64_t features,
+		must = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) |
+		BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
+		BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) |
+		BIT(VIRTIO_NET_F_GUEST_UFO) | BIT(VIRTIO_NET_F_HOST_TSO4) |
+		BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
+		BIT(VIRTIO_NET_F_HOST_UFO) | MERGE | BIT(VIRTIO_NET_F_STATUS) |
+		BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+		BIT(VIRTIO_F_VERSION_1);
 
 	up(&f, 1, 0);
 	features = driver_features(&f.d);
@@ -218,7 +226,7 @@ static void derived_mac_is_local_and_stable(void **state UNUSED)
 	assert_memory_not_equal(mac[0], mac[2], 6);
 }
 
-/* --- from the guest ----------------------------------------------------------------------------------------------- */
+/* from the guest */
 
 static void frame_in_many_descriptors_goes_out_whole(void **state UNUSED)
 {
@@ -318,7 +326,7 @@ static void long_batch_goes_on_by_itself(void **state UNUSED)
 	down(&f);
 }
 
-/* --- to the guest ------------------------------------------------------------------------------------------------- */
+/* to the guest */
 
 static void frame_arrives_in_one_buffer(void **state UNUSED)
 {
@@ -469,7 +477,7 @@ static void buffer_without_room_for_a_header_breaks_the_device(void **state UNUS
 	down(&f);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* life */
 
 static void reset_forgets_buffers_taken_ahead(void **state UNUSED)
 {
@@ -547,7 +555,7 @@ static void network_gone_is_a_link_down(void **state UNUSED)
 	down(&f);
 }
 
-/* --- the control queue -------------------------------------------------------------------------------------------- */
+/* the control queue */
 
 static uint8_t control(struct fix *f, unsigned q, const void *req, uint32_t len)
 {
@@ -598,7 +606,8 @@ static void pairs_are_used_when_the_driver_says_so(void **state UNUSED)
 
 static void other_commands_are_refused(void **state UNUSED)
 {
-	static const uint8_t bad[][5] = { { 0, 0, 1, 0 }, { 1, 0, 1, 0 }, { 4, 1, 1, 0 }, { 255, 255, 255, 255 } };
+	static const uint8_t bad[][5] = { { 0, 0, 1, 0 }, { 1, 0, 1, 0 }, { 4, 1, 1, 0 },
+		{ 255, 255, 255, 255 } };
 	struct fix f;
 
 	up(&f, 3, MULTI);
@@ -645,7 +654,7 @@ static void control_queue_is_third_without_multiqueue(void **state UNUSED)
 	down(&f);
 }
 
-/* --- vhost-net ---------------------------------------------------------------------------------------------------- */
+/* vhost-net */
 
 static struct {
 	int backend[2];
@@ -663,7 +672,8 @@ static int fake_call(int fd UNUSED, unsigned long request, void *arg)
 		*(uint64_t *)arg = UINT64_MAX & ~BIT(VIRTIO_RING_F_INDIRECT_DESC);
 		break;
 	case VHOST_SET_FEATURES:
-		assert_false(*(uint64_t *)arg & BIT(VHOST_NET_F_VIRTIO_NET_HDR)); /* the tap has the header */
+		assert_false(*(uint64_t *)arg &
+			BIT(VHOST_NET_F_VIRTIO_NET_HDR)); /* the tap has the header */
 		break;
 	case VHOST_NET_SET_BACKEND:
 		if (file->fd >= 0 && kernel.backend_error)
@@ -675,7 +685,8 @@ static int fake_call(int fd UNUSED, unsigned long request, void *arg)
 		kernel.kicks_set += file->fd >= 0;
 		break;
 	case VHOST_GET_VRING_BASE:
-		assert_int_equal(kernel.backend[ring->index], -1); /* taken back only when detached */
+		assert_int_equal(kernel.backend[ring->index],
+			-1); /* taken back only when detached */
 		ring->num = kernel.base;
 		break;
 	case VHOST_SET_VRING_BASE:
@@ -698,21 +709,26 @@ static void up_with_vhost(struct fix *f, enum vm_vhost wish)
 	parts = parts_of(f, 2);
 	for (parts.nvhost = 0; parts.nvhost < 2; parts.nvhost++) {
 		parts.vhost[parts.nvhost].call = fake_call;
-		assert_int_equal(vhost_adopt(&parts.vhost[parts.nvhost], dup(0), "vhost-net", &err), 0);
+		assert_int_equal(vhost_adopt(&parts.vhost[parts.nvhost], dup(0), "vhost-net", &err),
+			0);
 	}
 	plug(f, &parts, &cfg);
 }
 
 static void vhost_serves_the_pairs_and_the_loop_the_control_queue(void **state UNUSED)
 {
+	uint64_t kicks;
 	struct fix f;
 
 	up_with_vhost(&f, VM_VHOST_AUTO);
-	assert_false(driver_features(&f.d) & BIT(VIRTIO_RING_F_INDIRECT_DESC)); /* this kernel has it not */
+	assert_false(driver_features(&f.d) &
+		BIT(VIRTIO_RING_F_INDIRECT_DESC)); /* this kernel has it not */
 	driver_start(&f.d, MULTI | MERGE, 5, RING);
 	assert_true(f.n->in_kernel);
 	assert_int_equal(f.n->dev.kernel_queues, 0xf);
 	assert_int_equal(kernel.kicks_set, 4);
+	assert_int_equal(read(f.d.kick_fd[1], &kicks, sizeof(kicks)),
+		sizeof(kicks)); /* look at the rings now */
 	assert_int_equal(kernel.backend[0], f.n->tap.fd[1]);
 	assert_int_equal(kernel.backend[1], f.n->tap.fd[1]);
 	assert_true(driver_get(&f.d, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_VRING);

@@ -292,6 +292,19 @@ static void interrupt_flag(void **state)
 	assert_true(queue_want_irq(&f->q, &f->d.mem));
 }
 
+/* Of a queue just enabled nobody knows what its driver has seen: the first look always says yes. */
+static void the_first_interrupt(void **state)
+{
+	struct fix *f = *state;
+
+	f->q.event_idx = true;
+	driver_used_event(&f->d, 0, 1000);
+	queue_push(&f->q, &f->d.mem, 0, 0);
+	assert_true(queue_want_irq(&f->q, &f->d.mem));
+	queue_push(&f->q, &f->d.mem, 0, 0);
+	assert_false(queue_want_irq(&f->q, &f->d.mem));
+}
+
 /* used_event = e: an interrupt when entry e was among those pushed since the last look (§2.7.7.2). */
 static void interrupt_event(void **state)
 {
@@ -419,6 +432,7 @@ int main(void)
 		T(kick_flag),
 		T(kick_event),
 		T(interrupt_flag),
+		T(the_first_interrupt),
 		T(interrupt_event),
 		T(reads_and_writes),
 		T(pieces),

@@ -1,6 +1,7 @@
 /*
- * Opening taps: the sentence for each thing that can be wrong. Where the test may make a network namespace of its own, real taps are
- * opened in it and carry frames; elsewhere those tests are skipped.
+ * Opening taps: the sentence for each thing that can be wrong. Where the test may make a network
+ * namespace of its own, real taps are opened in it and carry frames; elsewhere those tests are
+ * skipped.
  */
 #define _GNU_SOURCE
 #include "virtio/net.h"
@@ -58,7 +59,8 @@ static void refused(const char *name, unsigned queues, const char *sentence)
 static void names_that_can_not_be(void **state UNUSED)
 {
 	refused("", 1, "tap : a network interface's name has 1 to 15 bytes");
-	refused("abcdefghijklmnop", 1, "tap abcdefghijklmnop: a network interface's name has 1 to 15 bytes");
+	refused("abcdefghijklmnop", 1,
+		"tap abcdefghijklmnop: a network interface's name has 1 to 15 bytes");
 	refused("nosuchtap", 1, "tap nosuchtap: no such network interface");
 	assert_int_equal(if_nametoindex("nosuchtap"), 0); /* and none was made */
 }
@@ -82,10 +84,12 @@ static void constructor_checks_what_it_is_told(void **state UNUSED)
 		struct vm_net cfg;
 		const char *sentence;
 	} bad[] = {
-		{ { .tap = "x", .queues = 17 }, "net0: 17 queue pairs: a network card has at most 16" },
+		{ { .tap = "x", .queues = 17 },
+			"net0: 17 queue pairs: a network card has at most 16" },
 		{ { .tap = "x", .mac = { 1, 2, 3, 4, 5, 6 } },
 			"net0: 01:02:03:04:05:06 is a multicast address" },
-		{ { .tap = "x", .mtu = 67 }, "net0: an MTU of 67 is less than the 68 that IPv4 needs" },
+		{ { .tap = "x", .mtu = 67 },
+			"net0: an MTU of 67 is less than the 68 that IPv4 needs" },
 		{ { .mtu = 0 }, "net0: neither a tap's name nor its descriptor is given" },
 		{ { .tap = "nosuchtap" }, "net0: tap nosuchtap: no such network interface" },
 	};
@@ -187,7 +191,8 @@ static int packet_socket(const char *name)
 	return fd;
 }
 
-static const uint8_t frame[64] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, 'h', 'i' };
+static const uint8_t frame[64] = { 255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, 'h',
+	'i' };
 
 static void wait_for_frame(struct driver *d, uint64_t gpa)
 {
@@ -227,7 +232,8 @@ static void frames_through_a_real_tap(void **state UNUSED)
 		assert_false(driver_needs_reset(&d));
 		gpa = driver_alloc(&d, 2048 * 32, 16);
 		for (unsigned i = 0; i < 32; i++)
-			driver_add(&d, 0, &(struct buf){ .gpa = gpa + 2048 * i, .len = 2048, .in = true }, 1);
+			driver_add(&d, 0,
+				&(struct buf){ .gpa = gpa + 2048 * i, .len = 2048, .in = true }, 1);
 		driver_kick(&d, 0);
 		assert_int_equal(send(fd, frame, sizeof(frame), 0), sizeof(frame));
 		wait_for_frame(&d, gpa);

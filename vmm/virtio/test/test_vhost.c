@@ -1,6 +1,6 @@
 /*
- * vhost without a vhost: the ioctls go to a table of this test, which checks what the kernel would be told, in which order, and
- * what is taken back. And the vhost-vsock device on it.
+ * vhost without a vhost: the ioctls go to a table of this test, which checks what the kernel would
+ * be told, in which order, and what is taken back. And the vhost-vsock device on it.
  */
 #include "virtio/test/driver.h"
 #include "virtio/vsock.h"
@@ -57,7 +57,7 @@ static int fake_call(int fd UNUSED, unsigned long request, void *arg)
 	switch (request) {
 	case VHOST_GET_FEATURES:
 		*(uint64_t *)arg = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-				   BIT(VIRTIO_VSOCK_F_SEQPACKET);
+			BIT(VIRTIO_VSOCK_F_SEQPACKET);
 		break;
 	case VHOST_SET_FEATURES:
 		kernel.features = *(uint64_t *)arg;
@@ -138,8 +138,9 @@ static void offers_what_the_kernel_and_the_device_know(void **state UNUSED)
 	struct driver d;
 
 	plug(&d);
-	assert_int_equal(driver_features(&d), BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-						      BIT(VIRTIO_VSOCK_F_SEQPACKET));
+	assert_int_equal(driver_features(&d),
+		BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
+			BIT(VIRTIO_VSOCK_F_SEQPACKET));
 	assert_int_equal(driver_get(&d, VIRTIO_MMIO_DEVICE_ID), VIRTIO_ID_VSOCK);
 	driver_config(&d, 0, &cid, 8);
 	assert_int_equal(cid, 42);
@@ -148,11 +149,12 @@ static void offers_what_the_kernel_and_the_device_know(void **state UNUSED)
 
 static void start_tells_everything_in_order(void **state UNUSED)
 {
-	static const unsigned long order[] = { VHOST_SET_OWNER, VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE,
-		VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR,
-		VHOST_SET_VRING_CALL, VHOST_SET_VRING_KICK, VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE,
-		VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR, VHOST_SET_VRING_CALL, VHOST_SET_VRING_KICK,
-		VHOST_VSOCK_SET_RUNNING };
+	static const unsigned long order[] = { VHOST_SET_OWNER, VHOST_SET_FEATURES,
+		VHOST_SET_MEM_TABLE, VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE,
+		VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR, VHOST_SET_VRING_CALL,
+		VHOST_SET_VRING_KICK, VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE,
+		VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR, VHOST_SET_VRING_CALL,
+		VHOST_SET_VRING_KICK, VHOST_VSOCK_SET_RUNNING };
 	struct driver d;
 
 	plug(&d);
@@ -161,8 +163,8 @@ static void start_tells_everything_in_order(void **state UNUSED)
 	told(order, ARRAY_SIZE(order));
 	assert_int_equal(kernel.features, BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX));
 	assert_memory_equal(kernel.memory,
-		((uint64_t[]){ DRIVER_RAM, DRIVER_RAM_SIZE, (uintptr_t)d.ram, DRIVER_RAM2, DRIVER_RAM2_SIZE,
-			(uintptr_t)d.ram2 }),
+		((uint64_t[]){ DRIVER_RAM, DRIVER_RAM_SIZE, (uintptr_t)d.ram, DRIVER_RAM2,
+			DRIVER_RAM2_SIZE, (uintptr_t)d.ram2 }),
 		sizeof(kernel.memory));
 	for (unsigned q = 0; q < 2; q++) {
 		assert_int_equal(kernel.num[q].num, RING);
@@ -179,7 +181,8 @@ static void start_tells_everything_in_order(void **state UNUSED)
 	driver_fini(&d);
 }
 
-/* The kernel polls kick descriptors; the loop must not eat what is meant for it, and does see the third queue. */
+/* The kernel polls kick descriptors; the loop must not eat what is meant for it, and does see the
+ * third queue. */
 static void kicks_are_left_to_the_kernel(void **state UNUSED)
 {
 	uint64_t n;
@@ -199,8 +202,9 @@ static void kicks_are_left_to_the_kernel(void **state UNUSED)
 static void reset_takes_everything_back(void **state UNUSED)
 {
 	static const unsigned long order[] = { VHOST_VSOCK_SET_RUNNING, VHOST_GET_VRING_BASE,
-		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR, VHOST_GET_VRING_BASE,
-		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR };
+		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
+		VHOST_GET_VRING_BASE, VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL,
+		VHOST_SET_VRING_ERR };
 	struct driver d;
 
 	plug(&d);
@@ -258,9 +262,10 @@ static void a_queue_that_is_not_ready_is_not_given(void **state UNUSED)
 
 static void every_failure_leaves_nothing_behind(void **state UNUSED)
 {
-	static const unsigned long requests[] = { VHOST_SET_OWNER, VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE,
-		VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR,
-		VHOST_SET_VRING_CALL, VHOST_SET_VRING_KICK, VHOST_VSOCK_SET_RUNNING };
+	static const unsigned long requests[] = { VHOST_SET_OWNER, VHOST_SET_FEATURES,
+		VHOST_SET_MEM_TABLE, VHOST_SET_VRING_NUM, VHOST_SET_VRING_BASE,
+		VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR, VHOST_SET_VRING_CALL,
+		VHOST_SET_VRING_KICK, VHOST_VSOCK_SET_RUNNING };
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		struct driver d;
