@@ -128,6 +128,8 @@ int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, stru
 	if (!rc)
 		rc = kvm_open(&vm->kvm, err);
 	if (!rc)
+		rc = vm_machine_new(vm, err);
+	if (!rc)
 		rc = mem_add(&vm->mem, MAP_RAM, vm->mem_size, &cfg->mem, err);
 	if (!rc)
 		rc = vm_devices_new(vm, cfg, err);

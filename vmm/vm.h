@@ -36,7 +36,7 @@ struct vm_disk {
 enum vm_vhost { VM_VHOST_AUTO, VM_VHOST_ON, VM_VHOST_OFF };
 
 struct vm_net {
-	const char *tap; /* name of an existing or creatable tap, unless nfds > 0 */
+	const char *tap; /* name of an existing tap, unless nfds > 0 */
 	const char *id;	 /* for messages and QMP; NULL: "netN" */
 	int fds[VM_MAX_NET_QUEUES]; /* tap descriptors, one a queue pair; taken over */
 	unsigned nfds;

@@ -91,7 +91,8 @@ void vm_devices_resume(struct vm *vm);
 void vm_devices_reset(struct vm *vm);
 
 /* vm_machine.c */
-int vm_machine_up(struct vm *vm, struct err *err) MUST_USE; /* after devices exist; KVM is open, with a machine */
+int vm_machine_new(struct vm *vm, struct err *err) MUST_USE; /* the KVM machine, if it can be as large as is wanted */
+int vm_machine_up(struct vm *vm, struct err *err) MUST_USE; /* after devices exist; KVM is open */
 int vm_machine_boot(struct vm *vm, struct err *err) MUST_USE; /* kernel, device tree, hart 0's registers, threads */
 void vm_machine_down(struct vm *vm); /* threads, vCPUs, interrupt controller, KVM machine */
 

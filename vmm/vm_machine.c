@@ -46,14 +46,17 @@ static int wire_devices(struct vm *vm, struct err *err)
 	return 0;
 }
 
+int vm_machine_new(struct vm *vm, struct err *err)
+{
+	int rc = kvm_create_vm(&vm->kvm, err);
+
+	return rc ? rc : check_size(vm, err);
+}
+
 int vm_machine_up(struct vm *vm, struct err *err)
 {
-	int rc = 0;
+	int rc = vm->kvm.vm < 0 ? vm_machine_new(vm, err) : 0;
 
-	if (vm->kvm.vm < 0)
-		rc = kvm_create_vm(&vm->kvm, err);
-	if (!rc)
-		rc = check_size(vm, err);
 	if (!rc)
 		rc = kvm_set_memory(&vm->kvm, &vm->mem, err);
 	if (!rc)

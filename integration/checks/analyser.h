@@ -1,6 +1,7 @@
 /*
- * Included before every file that clang's analyser reads, and by nothing else: fail() and failx() return the negative code they are
- * given, which the analyser can't see from here, so that it would follow callers into a success that isn't one.
+ * Included before every file that clang's analyser reads, and by nothing else: fail() and failx()
+ * return the negative code they are given, which the analyser can't see from here, so that it would
+ * follow callers into a success that isn't one.
  */
 #include "core/err.h"
 

@@ -1,6 +1,7 @@
 /*
- * A fuzz target as a test: gives it every file named on the command line, one after the other, and speaks TAP as cmocka does when
- * told to. Linked with the target in place of libFuzzer, under the unit tests' sanitizers.
+ * A fuzz target as a test: gives it every file named on the command line, one after the other, and
+ * speaks TAP as cmocka does when told to. Linked with the target in place of libFuzzer, under the
+ * unit tests' sanitizers.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -8,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A block of exactly the file's size, so that the sanitizer sees a byte too many. NULL when it can't be read. */
+/* A block of exactly the file's size, so that the sanitizer sees a byte too many. NULL when it
+ * can't be read. */
 static uint8_t *slurp(const char *path, size_t *size)
 {
 	FILE *f = fopen(path, "re");

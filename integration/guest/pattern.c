@@ -1,7 +1,10 @@
 /*
- * pattern write|verify FILE SIZE SEED: fills a file or a disk past the page cache with words that say where they belong
- * (a mix of seed and offset), or says where they differ. SIZE is in bytes, a multiple of 4096.
- * write ends with fsync; verify's status is 1 if anything differs.
+ * Data that can be checked without being kept: each 64-bit word says where it belongs (a mix of seed and offset).
+ *   pattern write|verify FILE SIZE SEED   fills a file or disk past the page cache and ends with fsync; or reads it
+ *   pattern send|receive SIZE SEED        the same to stdout, from stdin up to its end
+ *   pattern zero|punch FILE SIZE OFFSET   has the kernel make zeroes there, kept allocated or freed
+ *   pattern zeroes FILE SIZE OFFSET       reads past the page cache and says where there is something else
+ * Sizes are in bytes; with FILE they and OFFSET are multiples of 4096. The status is 1 if anything differs or fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,6 +16,8 @@
 #include <unistd.h>
 
 #define CHUNK (1024 * 1024)
+
+static uint64_t *want, *found; /* CHUNK bytes each */
 
 static void die(const char *what)
 {
@@ -43,42 +48,149 @@ static size_t differs(const uint64_t *a, const uint64_t *b, size_t len)
 	return 8 * i;
 }
 
-int main(int argc, char **argv)
+static int differs_at(uint64_t at)
 {
-	int writing = argc == 5 && !strcmp(argv[1], "write");
-	uint64_t *want, *found, size, seed;
-	int fd;
+	printf("pattern: differs at byte %llu\n", (unsigned long long)at);
+	return 1;
+}
 
-	if (argc != 5 || (!writing && strcmp(argv[1], "verify"))) {
-		fputs("usage: pattern write|verify FILE SIZE SEED\n", stderr);
-		return 2;
-	}
-	size = strtoull(argv[3], NULL, 0);
-	seed = strtoull(argv[4], NULL, 0);
-	want = aligned_alloc(4096, CHUNK);
-	found = aligned_alloc(4096, CHUNK);
-	fd = open(argv[2], (writing ? O_RDWR | O_CREAT : O_RDONLY) | O_DIRECT | O_CLOEXEC, 0644);
-	if (fd < 0 || !want || !found)
-		die(argv[2]);
+static size_t chunk_at(uint64_t at, uint64_t size)
+{
+	return size - at < CHUNK ? size - at : CHUNK;
+}
+
+static int write_file(int fd, uint64_t size, uint64_t seed)
+{
 	for (uint64_t at = 0; at < size; at += CHUNK) {
-		size_t len = size - at < CHUNK ? size - at : CHUNK;
-		size_t same;
+		size_t len = chunk_at(at, size);
 
 		fill(want, len, at, seed);
-		if (writing) {
-			if (pwrite(fd, want, len, (off_t)at) != (ssize_t)len)
-				die("write");
-			continue;
-		}
+		if (pwrite(fd, want, len, (off_t)at) != (ssize_t)len)
+			die("write");
+	}
+	if (fsync(fd))
+		die("fsync");
+	return 0;
+}
+
+static int verify_file(int fd, uint64_t size, uint64_t seed)
+{
+	for (uint64_t at = 0; at < size; at += CHUNK) {
+		size_t len = chunk_at(at, size), same;
+
+		fill(want, len, at, seed);
 		if (pread(fd, found, len, (off_t)at) != (ssize_t)len)
 			die("read");
 		same = differs(want, found, len);
-		if (same < len) {
-			printf("pattern: differs at byte %llu\n", (unsigned long long)(at + same));
-			return 1;
+		if (same < len)
+			return differs_at(at + same);
+	}
+	return 0;
+}
+
+static int verify_zeroes(int fd, uint64_t size, uint64_t offset)
+{
+	memset(want, 0, CHUNK);
+	for (uint64_t at = 0; at < size; at += CHUNK) {
+		size_t len = chunk_at(at, size), same;
+
+		if (pread(fd, found, len, (off_t)(offset + at)) != (ssize_t)len)
+			die("read");
+		same = differs(want, found, len);
+		if (same < len)
+			return differs_at(offset + at + same);
+	}
+	return 0;
+}
+
+static int make_zeroes(int fd, int mode, uint64_t size, uint64_t offset)
+{
+	if (fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size))
+		die("fallocate");
+	return 0;
+}
+
+static int send_all(uint64_t size, uint64_t seed)
+{
+	for (uint64_t at = 0; at < size; at += CHUNK) {
+		size_t len = chunk_at(at, size);
+
+		fill(want, CHUNK, at, seed);
+		for (size_t done = 0; done < len;) {
+			ssize_t put = write(1, (char *)want + done, len - done);
+
+			if (put < 0)
+				die("write");
+			done += (size_t)put;
 		}
 	}
-	if (writing && fsync(fd))
-		die("fsync");
 	return 0;
+}
+
+/* A word may arrive in pieces; whole chunks are compared. */
+static int receive_all(uint64_t size, uint64_t seed)
+{
+	uint64_t at = 0;
+
+	for (ssize_t got = 1; got; at += (uint64_t)got) {
+		size_t have = at % CHUNK, len = chunk_at(at - have, size);
+
+		got = read(0, (char *)found + have, at < size ? len - have : 1);
+		if (got < 0)
+			die("read");
+		if (at >= size && got) {
+			printf("pattern: more than %llu bytes came\n", (unsigned long long)size);
+			return 1;
+		}
+		if (!got || have + (size_t)got < len)
+			continue;
+		fill(want, CHUNK, at - have, seed);
+		for (size_t i = 0; i < len; i++)
+			if (((char *)want)[i] != ((char *)found)[i])
+				return differs_at(at - have + i);
+	}
+	if (at == size)
+		return 0;
+	printf("pattern: %llu bytes came of %llu\n", (unsigned long long)at, (unsigned long long)size);
+	return 1;
+}
+
+static int on_file(const char *verb, const char *path, uint64_t size, uint64_t n)
+{
+	int reading = !strncmp(verb, "ver", 3) || !strcmp(verb, "zeroes"), fd;
+
+	fd = open(path, (reading ? O_RDONLY : O_RDWR | O_CREAT) | O_DIRECT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		die(path);
+	if (!strcmp(verb, "write"))
+		return write_file(fd, size, n);
+	if (!strcmp(verb, "verify"))
+		return verify_file(fd, size, n);
+	if (!strcmp(verb, "zeroes"))
+		return verify_zeroes(fd, size, n);
+	if (!strcmp(verb, "zero"))
+		return make_zeroes(fd, FALLOC_FL_ZERO_RANGE, size, n);
+	if (!strcmp(verb, "punch"))
+		return make_zeroes(fd, FALLOC_FL_PUNCH_HOLE, size, n);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	int status = 2;
+
+	want = aligned_alloc(4096, CHUNK);
+	found = aligned_alloc(4096, CHUNK);
+	if (!want || !found)
+		die("memory");
+	if (argc == 5)
+		status = on_file(argv[1], argv[2], strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0));
+	else if (argc == 4 && !strcmp(argv[1], "send"))
+		status = send_all(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
+	else if (argc == 4 && !strcmp(argv[1], "receive"))
+		status = receive_all(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
+	if (status == 2)
+		fputs("usage: pattern write|verify FILE SIZE SEED | send|receive SIZE SEED | "
+		      "zero|punch|zeroes FILE SIZE OFFSET\n", stderr);
+	return status;
 }

@@ -1,19 +1,29 @@
 /*
- * A netcat for vsock, on either side of it:
- *   vsock connect CID PORT    joins the connection with stdin and stdout
- *   vsock listen PORT         waits for one connection, then the same
- *   vsock echo PORT           sends everything back, one connection after the other, for ever
+ * A netcat for vsock, on either side of it. ADDRESS is a port or, on the host of a VM with "--vsock uds=", the path of a unix
+ * socket (it has a slash):
+ *   vsock connect CID PORT       joins the connection with stdin and stdout
+ *   vsock connect PATH PORT      the same through PATH: "CONNECT PORT" and the answer "OK n" come first
+ *   vsock listen ADDRESS         waits for one connection, then the same
+ *   vsock echo ADDRESS           sends everything back, to any number of clients at once, for ever
  * The end of stdin shuts down our half; the end of the peer's half ends the program.
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <linux/vm_sockets.h>
+
+/* Bytes on their way to one side. */
+struct half {
+	char buf[65536];
+	size_t at, len;
+};
 
 static void die(const char *what)
 {
@@ -21,45 +31,85 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Moves what is there once; false at the end of the input. */
-static int copy(int from, int to)
+/* Reads once; 0 at the end of the input. */
+static int take(struct half *h, int from)
 {
-	char buf[65536];
-	ssize_t got = read(from, buf, sizeof(buf));
+	ssize_t got = read(from, h->buf, sizeof(h->buf));
 
-	if (got < 0 && errno != ECONNRESET)
+	if (got < 0)
 		die("read");
-	for (ssize_t at = 0, put; at < got; at += put) {
-		put = write(to, buf + at, (size_t)(got - at));
-		if (put < 0)
-			die("write");
-	}
+	h->at = 0;
+	h->len = (size_t)got;
 	return got > 0;
 }
 
+static void give(struct half *h, int to)
+{
+	ssize_t put = send(to, h->buf + h->at, h->len - h->at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (put < 0 && errno == ENOTSOCK)
+		put = write(to, h->buf + h->at, h->len - h->at);
+	if (put < 0 && errno != EAGAIN)
+		die("write");
+	if (put > 0)
+		h->at += (size_t)put;
+}
+
+/* Neither side waits for the other: a full socket must not keep us from reading it. */
 static void join(int fd)
 {
-	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
+	static struct half in, out;
+	int stdin_over = 0;
 
 	for (;;) {
+		int idle_in = in.at == in.len, idle_out = out.at == out.len;
+		struct pollfd fds[] = {
+			{.fd = fd, .events = (short)((idle_in ? POLLIN : 0) | (idle_out ? 0 : POLLOUT))},
+			{.fd = idle_out && !stdin_over ? 0 : -1, .events = POLLIN},
+		};
+
+		if (!idle_in) {
+			give(&in, 1);
+			continue;
+		}
 		if (poll(fds, 2, -1) < 0)
 			die("poll");
-		if (fds[0].revents && !copy(fd, 1))
+		if (fds[0].revents & ~POLLOUT && !take(&in, fd))
 			return;
-		if (fds[1].revents && !copy(0, fd)) {
+		if (!idle_out && fds[0].revents & POLLOUT)
+			give(&out, fd);
+		if (fds[1].revents && !take(&out, 0)) {
 			shutdown(fd, SHUT_WR);
-			fds[1].fd = -1;
+			stdin_over = 1;
 		}
 	}
 }
 
-static int listener(unsigned int port)
+static unsigned int number(const char *text)
 {
-	struct sockaddr_vm sa = {
-		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port};
-	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return (unsigned int)strtoul(text, NULL, 0);
+}
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(fd, 8))
+/* A socket that is connected to, or bound to, "CID PORT" or the unix socket of that path. */
+static int opened(int (*use)(int, const struct sockaddr *, socklen_t), const char *where, unsigned int cid,
+	const char *what)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct sockaddr_vm vm = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = number(where)};
+	int path = !!strchr(where, '/');
+	int fd = socket(path ? AF_UNIX : AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", where);
+	if (fd < 0 || use(fd, path ? (struct sockaddr *)&un : (struct sockaddr *)&vm, path ? sizeof(un) : sizeof(vm)))
+		die(what);
+	return fd;
+}
+
+static int listener(const char *address)
+{
+	int fd = opened(bind, address, VMADDR_CID_ANY, "bind");
+
+	if (listen(fd, 64))
 		die("listen");
 	return fd;
 }
@@ -73,37 +123,63 @@ static int accepted(int fd)
 	return conn;
 }
 
-static int connected(unsigned int cid, unsigned int port)
+static int connected(const char *cid, const char *port)
 {
-	struct sockaddr_vm sa = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
-	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char line[32], c = 0;
+	size_t len = 0;
+	int fd;
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
-		die("connect");
-	return fd;
+	if (!strchr(cid, '/'))
+		return opened(connect, port, number(cid), "connect");
+	fd = opened(connect, cid, 0, "connect");
+	dprintf(fd, "CONNECT %s\n", port);
+	while (c != '\n' && len < sizeof(line) - 1 && read(fd, &c, 1) == 1)
+		line[len++] = c;
+	line[len] = 0;
+	if (c == '\n' && !strncmp(line, "OK ", 3))
+		return fd;
+	fprintf(stderr, "vsock: port %s: refused (\"%s\")\n", port, line);
+	exit(1);
 }
 
-static unsigned int number(const char *text)
+/* Blocking in both directions: the client must read while it writes. */
+static void echo(int conn)
 {
-	return (unsigned int)strtoul(text, NULL, 0);
+	static struct half h;
+	ssize_t put;
+
+	while (take(&h, conn))
+		for (; h.at < h.len; h.at += (size_t)put) {
+			put = write(conn, h.buf + h.at, h.len - h.at);
+			if (put < 0)
+				die("write");
+		}
+}
+
+static void echo_all(int fd)
+{
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int conn = accepted(fd);
+
+		if (fork() == 0) {
+			echo(conn);
+			exit(0);
+		}
+		close(conn);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "connect")) {
-		join(connected(number(argv[2]), number(argv[3])));
+		join(connected(argv[2], argv[3]));
 	} else if (argc == 3 && !strcmp(argv[1], "listen")) {
-		join(accepted(listener(number(argv[2]))));
+		join(accepted(listener(argv[2])));
 	} else if (argc == 3 && !strcmp(argv[1], "echo")) {
-		for (int fd = listener(number(argv[2]));;) {
-			int conn = accepted(fd);
-
-			while (copy(conn, conn))
-				;
-			close(conn);
-		}
+		echo_all(listener(argv[2]));
 	} else {
-		fputs("usage: vsock connect CID PORT | listen PORT | echo PORT\n", stderr);
+		fputs("usage: vsock connect CID|PATH PORT | listen PORT|PATH | echo PORT|PATH\n", stderr);
 		return 2;
 	}
 	return 0;

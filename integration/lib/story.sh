@@ -45,7 +45,7 @@ wait_for() {
 # script_disk FILE <<EOF: makes a disk of a shell script, for "--disk FILE,ro,id=script"; the guest's init runs it.
 script_disk() {
 	cat >"$1"
-	truncate -s %512 "$1"
+	truncate -s $((($(wc -c <"$1") + 511) / 512 * 512)) "$1"
 }
 
 # root_disk FILE: a writable copy of the ext4 root file system.
@@ -127,7 +127,7 @@ story_end() {
 	status=$?
 	for pid in $(processes); do kill -9 "$pid"; done
 	for tap in $(taps); do
-		case " $taps_before " in *" $tap "*) ;; *) ip link del "$tap" ;; esac
+		case " $taps_before " in *" $tap "*) ;; *) /sbin/ip link del "$tap" ;; esac
 	done
 	find "$WORK" -maxdepth 1 -type f -size -2048k -exec cp {} "$OUT" \; 2>/dev/null
 	[ "$status" != 0 ] || status=$failed

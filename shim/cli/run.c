@@ -95,6 +95,7 @@ static int catch_signals(struct run *r, struct err *err)
 	if (hup.sa_handler != SIG_IGN)
 		sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a disk that may not grow is the guest's I/O error */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	r->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (r->signals.fd < 0)

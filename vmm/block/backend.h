@@ -1,9 +1,10 @@
 /*
  * What block.c, the two back ends and the stepper share; nobody outside vmm/block includes it.
  *
- * A request is carried out as a series of system calls, the steps. block_step() says which comes next, block_stepped() takes its
- * result: short transfers, interrupted calls and the ways round what a file system can't do are dealt with there, once for
- * both back ends. A back end only carries steps out, in its own way, for several requests at a time.
+ * A request is carried out as a series of system calls, the steps. block_step() says which comes
+ * next, block_stepped() takes its result: short transfers, interrupted calls and the ways round
+ * what a file system can't do are dealt with there, once for both back ends. A back end only
+ * carries steps out, in its own way, for several requests at a time.
  */
 #ifndef SAMPAN_BLOCK_BACKEND_H
 #define SAMPAN_BLOCK_BACKEND_H
@@ -28,7 +29,7 @@ struct block {
 	struct loop *loop;
 	int fd;
 	struct block_info info;
-	void *zeros; /* BLOCK_ZEROS bytes that read as zero and take no memory */
+	void *zeros;		      /* BLOCK_ZEROS bytes that read as zero and take no memory */
 	bool no_punch, no_zero_range; /* atomic: the file system was asked and can't */
 };
 
@@ -38,7 +39,7 @@ enum block_step_kind { STEP_READV, STEP_WRITEV, STEP_WRITE, STEP_FDATASYNC, STEP
 
 struct block_step {
 	enum block_step_kind kind;
-	uint64_t offset, len; /* bytes; len not for READV and WRITEV */
+	uint64_t offset, len;	 /* bytes; len not for READV and WRITEV */
 	const void *buf;	 /* WRITE */
 	const struct iovec *iov; /* READV, WRITEV */
 	unsigned niov;
@@ -48,8 +49,8 @@ struct block_step {
 /* Once, before the first step. */
 void block_begin(struct block *b, struct block_req *req);
 struct block_step block_step(const struct block *b, const struct block_req *req);
-/* The step returned res (a count or -errno). True when the request is finished, with req->result set; else there is a next step.
- * Any thread, one at a time per request. */
+/* The step returned res (a count or -errno). True when the request is finished, with req->result
+ * set; else there is a next step. Any thread, one at a time per request. */
 bool block_stepped(struct block *b, struct block_req *req, int64_t res);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * Opening a disk: what may be one, its size and sector sizes, the lock, and the choice of a back end. See block.h.
+ * Opening a disk: what may be one, its size and sector sizes, the lock, and the choice of a back
+ * end. See block.h.
  *
- * Nothing is opened before stat() said that it is a file or a block device: opening a FIFO would hang, opening some
- * character devices does things. What was opened is looked at again.
+ * Nothing is opened before stat() said that it is a file or a block device: opening a FIFO would
+ * hang, opening some character devices does things. What was opened is looked at again.
  */
 #define _GNU_SOURCE
 #include "block/backend.h"
@@ -18,7 +19,7 @@
 #include "core/log.h"
 
 #define SECTOR	     512
-#define PHYSICAL_MAX 65536 /* what a file system calls its block size may be a stripe of megabytes */
+#define PHYSICAL_MAX 65536 /* a file system may name a stripe of megabytes */
 
 static const char *kind_of(mode_t mode)
 {
@@ -41,7 +42,8 @@ static int check_kind(const struct stat *st, const char *name, struct err *err)
 	if (S_ISREG(st->st_mode) || S_ISBLK(st->st_mode))
 		return 0;
 	return failx(err, S_ISDIR(st->st_mode) ? -EISDIR : -EINVAL,
-		"disk %s is %s: a disk is a regular file or a block device", name, kind_of(st->st_mode));
+		"disk %s is %s: a disk is a regular file or a block device", name,
+		kind_of(st->st_mode));
 }
 
 static int open_path(int *fd, const char *path, bool readonly, struct err *err)
@@ -70,7 +72,8 @@ static int check_access(int fd, bool readonly, const char *name, struct err *err
 	if ((flags & O_ACCMODE) == O_WRONLY || flags & O_PATH)
 		return failx(err, -EBADF, "disk %s was opened without the right to read", name);
 	if (!readonly && (flags & O_ACCMODE) != O_RDWR)
-		return failx(err, -EBADF, "disk %s was opened read-only, and is to be written", name);
+		return failx(err, -EBADF, "disk %s was opened read-only, and is to be written",
+			name);
 	return 0;
 }
 
@@ -108,8 +111,8 @@ static int device_info(struct block *b, const char *name, struct err *err)
 /* Past its end a file has nothing to lose by a hole. */
 static bool can_punch(int fd, uint64_t size)
 {
-	return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)ALIGN_UP(size, PHYSICAL_MAX),
-		PHYSICAL_MAX);
+	return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		(off_t)ALIGN_UP(size, PHYSICAL_MAX), PHYSICAL_MAX);
 }
 
 static int get_info(struct block *b, const struct stat *st, const char *name, struct err *err)
@@ -128,8 +131,10 @@ static int get_info(struct block *b, const struct stat *st, const char *name, st
 	if (rc)
 		return rc;
 	if (!info->size)
-		return failx(err, -EINVAL, "disk %s is empty: it must have at least one byte", name);
-	if (info->physical_size < info->logical_size || info->physical_size & (info->physical_size - 1))
+		return failx(err, -EINVAL, "disk %s is empty: it must have at least one byte",
+			name);
+	if (info->physical_size < info->logical_size ||
+		info->physical_size & (info->physical_size - 1))
 		info->physical_size = info->logical_size;
 	return 0;
 }

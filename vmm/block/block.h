@@ -1,10 +1,12 @@
 /*
- * A disk's content on the host: raw bytes in a regular file or a block device, reached asynchronously.
+ * A disk's content on the host: raw bytes in a regular file or a block device, reached
+ * asynchronously.
  *
- * The back end is io_uring (uring.c), or a pool of threads (threads.c) where io_uring can't be had. A struct block belongs to
- * one owner, a device: every call below is made under the owner's lock, and completions reach the owner under it too, in the
- * loop thread or inside block_drain(), never inside block_submit() or block_kick(). Any thread that holds the lock may
- * call. Nothing is allocated per request.
+ * The back end is io_uring (uring.c), or a pool of threads (threads.c) where io_uring can't be had.
+ * A struct block belongs to one owner, a device: every call below is made under the owner's lock,
+ * and completions reach the owner under it too, in the loop thread or inside block_drain(), never
+ * inside block_submit() or block_kick(). Any thread that holds the lock may call. Nothing is
+ * allocated per request.
  */
 #ifndef SAMPAN_BLOCK_BLOCK_H
 #define SAMPAN_BLOCK_BLOCK_H
@@ -15,11 +17,13 @@
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_ZERO, BLOCK_ZERO_UNMAP };
 
-/* Embedded in the owner's own request and left alone from block_submit() until done() is called with it. */
+/* Embedded in the owner's own request and left alone from block_submit() until done() is called
+ * with it. */
 struct block_req {
 	enum block_op op;
 	bool durable;	 /* a write or zeroing is on the medium, not in a cache, when it is done */
-	uint64_t offset; /* bytes; the owner has checked offset + len against the size, rounded up to 512 */
+	uint64_t offset; /* bytes; the owner has checked offset + len against the size, rounded up
+			    to 512 */
 	uint64_t len;	 /* bytes; for READ and WRITE the sum of iov */
 	struct iovec *iov; /* at most IOV_MAX, none empty; used up as the transfer advances */
 	unsigned niov;
@@ -32,9 +36,11 @@ struct block_req {
 
 struct block_owner {
 	pthread_mutex_t *lock;
-	/* A request is finished: 0 or -errno (-EOPNOTSUPP: the host can't do this here). May block_submit() the next. */
+	/* A request is finished: 0 or -errno (-EOPNOTSUPP: the host can't do this here). May
+	 * block_submit() the next. */
 	void (*done)(struct block_owner *o, struct block_req *req, int result);
-	/* After one or several done(): the place to tell the guest, and to submit and kick what had to wait. */
+	/* After one or several done(): the place to tell the guest, and to submit and kick what had
+	 * to wait. */
 	void (*settled)(struct block_owner *o);
 };
 
@@ -54,20 +60,23 @@ struct block_info {
 struct block;
 
 /*
- * Opens path (or takes fd over, if that is >= 0 and all goes well; path is then only a name for messages and may be NULL), checks
- * that it is a regular file or a block device, not empty, and locks it (OFD lock: shared for readonly, else exclusive) so that two VMs
- * can't write one disk. A file is taken as it is: nothing is ever read from it to guess what it holds.
+ * Opens path (or takes fd over, if that is >= 0 and all goes well; path is then only a name for
+ * messages and may be NULL), checks that it is a regular file or a block device, not empty, and
+ * locks it (OFD lock: shared for readonly, else exclusive) so that two VMs can't write one disk. A
+ * file is taken as it is: nothing is ever read from it to guess what it holds.
  */
 int block_open(struct block **out, const char *path, int fd, bool readonly, enum block_io io,
 	struct loop *loop, struct block_owner *owner, struct err *err) MUST_USE;
-void block_close(struct block *b); /* after block_drain(), in the loop thread, without the lock; NULL is fine */
+void block_close(struct block
+		*b); /* after block_drain(), in the loop thread, without the lock; NULL is fine */
 const struct block_info *block_info(const struct block *b);
 const char *block_io_name(const struct block *b); /* "io_uring", "threads" */
 
 /* Queues a request; block_kick() sends off what was queued. */
 void block_submit(struct block *b, struct block_req *req);
 void block_kick(struct block *b);
-/* Sends what was queued and waits until done() was called for every request, by this very call where need be. */
+/* Sends what was queued and waits until done() was called for every request, by this very call
+ * where need be. */
 void block_drain(struct block *b);
 
 #endif

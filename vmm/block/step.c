@@ -134,7 +134,8 @@ static bool unsupported(int64_t res)
 	return res == -EOPNOTSUPP || res == -ENOSYS || res == -ENODEV;
 }
 
-/* fallocate() failed. EINVAL comes from block devices whose sectors are larger than what was asked for. */
+/* fallocate() failed. EINVAL comes from block devices whose sectors are larger than what was asked
+ * for. */
 static bool go_round(struct block *b, struct block_req *req, int64_t res)
 {
 	if (unsupported(res))

@@ -1,9 +1,9 @@
 /*
- * The thread-pool back end, for hosts without io_uring: up to four workers carry out a request's steps with ordinary system
- * calls, and an eventfd in the event loop tells of what is finished.
+ * The thread-pool back end, for hosts without io_uring: up to four workers carry out a request's
+ * steps with ordinary system calls, and an eventfd in the event loop tells of what is finished.
  *
- * Workers are started when requests first wait for one. They know the pool's lock only, never the owner's, so that the owner
- * may wait for them (block_drain) while it holds its own.
+ * Workers are started when requests first wait for one. They know the pool's lock only, never the
+ * owner's, so that the owner may wait for them (block_drain) while it holds its own.
  */
 #define _GNU_SOURCE
 #include "block/backend.h"
@@ -122,6 +122,7 @@ static void *work(void *arg)
 {
 	struct pool *p = arg;
 
+	pthread_setname_np(pthread_self(), "blk-worker"); /* for another thread it opens a file */
 	pthread_mutex_lock(&p->lock);
 	while (!p->quit) {
 		struct block_req *req = list_take(&p->todo);
@@ -157,7 +158,7 @@ static int start_worker(struct pool *p)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	if (!rc)
-		pthread_setname_np(p->worker[p->nworkers++], "blk-worker");
+		p->nworkers++;
 	return -rc;
 }
 

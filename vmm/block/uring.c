@@ -1,11 +1,13 @@
 /*
  * The io_uring back end: a ring per disk, an eventfd in the event loop that tells of completions.
  *
- * A request has at most one entry in the ring at a time, its current step. Kicks cost one system call however many requests
- * were queued, completions one wait. All under the owner's lock, so that any thread that holds it may submit and reap:
- * therefore neither IORING_SETUP_SINGLE_ISSUER nor DEFER_TASKRUN, which tie a ring to one thread.
+ * A request has at most one entry in the ring at a time, its current step. Kicks cost one system
+ * call however many requests were queued, completions one wait. All under the owner's lock, so that
+ * any thread that holds it may submit and reap: therefore neither IORING_SETUP_SINGLE_ISSUER nor
+ * DEFER_TASKRUN, which tie a ring to one thread.
  *
- * A ring that refuses to be entered (a seccomp filter that came later) fails its requests instead of losing them.
+ * A ring that refuses to be entered (a seccomp filter that came later) fails its requests instead
+ * of losing them.
  */
 #include "block/backend.h"
 
@@ -13,26 +15,25 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#define ENTRIES 64 /* submission entries: 4 KiB; more requests than that take a second system call */
+#define ENTRIES 64 /* for submissions: 4 KiB; more requests than that take a second call */
 
 struct uring {
 	struct io_uring ring;
 	struct block *b;
-	struct watch watch; /* of the eventfd */
-	unsigned flying;    /* requests that the kernel or the ring holds */
+	struct watch watch;	   /* of the eventfd */
+	unsigned flying;	   /* requests that the kernel or the ring holds */
 	struct block_req *refused; /* they could not be submitted */
 };
 
-/* Entries that the kernel did not take are taken back and their requests failed, in the loop and not here: a submitting
- * owner doesn't expect completions. */
+/* Entries that the kernel did not take are taken back and their requests failed, in the loop and
+ * not here: a submitting owner doesn't expect completions. */
 static void take_back(struct uring *u, int why)
 {
 	struct io_uring_sq *sq = &u->ring.sq;
 	uint64_t one = 1;
 
 	for (unsigned at = *sq->khead; at != sq->sqe_tail; at++) {
-		struct block_req *req =
-			(void *)(uintptr_t)sq->sqes[at & sq->ring_mask].user_data;
+		struct block_req *req = (void *)(uintptr_t)sq->sqes[at & sq->ring_mask].user_data;
 
 		req->result = why;
 		req->next = u->refused;
@@ -47,7 +48,8 @@ static void take_back(struct uring *u, int why)
 /* wait: for at least one completion. */
 static void enter(struct uring *u, bool wait)
 {
-	while (io_uring_sq_ready(&u->ring) || (wait && !u->refused && !io_uring_cq_ready(&u->ring))) {
+	while (io_uring_sq_ready(&u->ring) ||
+		(wait && !u->refused && !io_uring_cq_ready(&u->ring))) {
 		int rc = io_uring_submit_and_wait(&u->ring, wait && !u->refused ? 1 : 0);
 
 		if (rc >= 0 || rc == -EINTR)
@@ -95,7 +97,8 @@ static void done(struct uring *u, struct block_req *req)
 	u->b->owner->done(u->b->owner, req, req->result);
 }
 
-/* Takes what has completed so far, once; what its owner submits meanwhile is left for the next time. */
+/* Takes what has completed so far, once; what its owner submits meanwhile is left for the next
+ * time. */
 static void reap(struct uring *u)
 {
 	struct block_req *refused = take(&u->refused);
@@ -154,7 +157,8 @@ static void uring_drain(struct block *b)
 	while (u->flying) {
 		enter(u, true);
 		if (!u->refused && !io_uring_cq_ready(&u->ring))
-			usleep(1000); /* the ring can't be waited on; the kernel ends what it holds */
+			usleep(1000); /* the ring can't be waited on; the kernel ends what it holds
+				       */
 		reap(u);
 	}
 }
@@ -176,7 +180,8 @@ static void uring_close(struct block *b)
 /* Newer flags first; a kernel that doesn't know them says EINVAL. */
 static int make_ring(struct io_uring *ring)
 {
-	struct io_uring_params p = { .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_COOP_TASKRUN,
+	struct io_uring_params p = { .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
+			IORING_SETUP_COOP_TASKRUN,
 		.cq_entries = BLOCK_DEPTH };
 	int rc = io_uring_queue_init_params(ENTRIES, ring, &p);
 
@@ -216,7 +221,8 @@ static int uring_open(struct block *b)
 		uring_close(b);
 		return rc;
 	}
-	/* Kernel threads, for what would block. A kernel before 5.15 keeps its own idea of how many. */
+	/* Kernel threads, for what would block. A kernel before 5.15 keeps its own idea of how
+	 * many. */
 	(void)!io_uring_register_iowq_max_workers(&u->ring, workers);
 	return 0;
 }

@@ -1,5 +1,5 @@
-/* One write() per line, so that lines of several threads never mix; a control byte is shown as '?', so that a line stays one.
- * See log.h. */
+/* One write() per line, so that lines of several threads never mix; a control byte is shown as '?',
+ * so that a line stays one. See log.h. */
 #include "core/log.h"
 
 #include <stdarg.h>
@@ -62,6 +62,6 @@ bool log_allowed(struct log_limit *limit)
 	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	if (next && now < next)
 		return false;
-	return __atomic_compare_exchange_n(
-		&limit->next_ms, &next, now + 1000, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&limit->next_ms, &next, now + 1000, false,
+		__ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }

@@ -14,7 +14,8 @@ struct loop {
 	pthread_mutex_t lock; /* guards deferred, last, ndeferred, batch */
 	struct deferred *deferred, **last;
 	unsigned ndeferred;
-	struct epoll_event batch[BATCH]; /* what epoll returned; a removed watch is erased from it */
+	struct epoll_event
+		batch[BATCH]; /* what epoll returned; a removed watch is erased from it */
 	int nbatch;
 	bool quit;
 };
@@ -154,7 +155,8 @@ static struct deferred *next_deferred(struct loop *loop)
 	return d;
 }
 
-/* At most as many as there were: one that queues itself again has its turn after the descriptors'. */
+/* At most as many as there were: one that queues itself again has its turn after the descriptors'.
+ */
 static void run_deferred(struct loop *loop)
 {
 	unsigned n;

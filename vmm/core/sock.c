@@ -18,13 +18,15 @@ static int address(struct sockaddr_un *sa, const char *path, struct err *err)
 	if (!*path)
 		return failx(err, -EINVAL, "the socket path is empty");
 	if (strlen(path) >= sizeof(sa->sun_path))
-		return failx(err, -ENAMETOOLONG, "socket path %s is longer than the %zu bytes that a unix socket allows",
+		return failx(err, -ENAMETOOLONG,
+			"socket path %s is longer than the %zu bytes that a unix socket allows",
 			path, sizeof(sa->sun_path) - 1);
 	strcpy(sa->sun_path, path);
 	return 0;
 }
 
-/* The lock is on the directory, so that it leaves no file behind. Whoever may read the directory can hold it, so the wait ends. */
+/* The lock is on the directory, so that it leaves no file behind. Whoever may read the directory
+ * can hold it, so the wait ends. */
 static int lock_dir(const char *path)
 {
 	char dir[108], *slash;
@@ -47,23 +49,26 @@ static int lock_dir(const char *path)
 	return fd;
 }
 
-/* What occupies the path: a live listener or something that is no socket is refused, a stale socket is removed. */
+/* What occupies the path: a live listener or something that is no socket is refused, a stale socket
+ * is removed. */
 static int clear_path(const struct sockaddr_un *sa, const char *what, struct err *err)
 {
 	AUTO_FD probe = -1;
 	struct stat st;
 
 	if (lstat(sa->sun_path, &st))
-		return errno == ENOENT ? 0 : fail(err, -errno, "listen on %s %s", what, sa->sun_path);
+		return errno == ENOENT ? 0
+				       : fail(err, -errno, "listen on %s %s", what, sa->sun_path);
 	if (!S_ISSOCK(st.st_mode))
-		return failx(err, -EEXIST, "listen on %s %s: the path exists and is no socket", what, sa->sun_path);
+		return failx(err, -EEXIST, "listen on %s %s: the path exists and is no socket",
+			what, sa->sun_path);
 	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (probe < 0)
 		return fail(err, -errno, "listen on %s %s", what, sa->sun_path);
 	if (!connect(probe, (const struct sockaddr *)sa, sizeof(*sa)) ||
 		(errno != ECONNREFUSED && errno != ENOENT))
-		return failx(err, -EADDRINUSE, "listen on %s %s: another process is listening there", what,
-			sa->sun_path);
+		return failx(err, -EADDRINUSE,
+			"listen on %s %s: another process is listening there", what, sa->sun_path);
 	if (unlink(sa->sun_path) && errno != ENOENT) /* its owner may just have removed it */
 		return fail(err, -errno, "remove stale socket %s", sa->sun_path);
 	return 0;
@@ -128,7 +133,8 @@ int sock_connect(int *out, const char *path, struct err *err)
 
 	if (rc)
 		return rc;
-	/* Non-blocking from the start: a listener that accepts nothing must not hold up the caller's loop. */
+	/* Non-blocking from the start: a listener that accepts nothing must not hold up the
+	 * caller's loop. */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
 		return fail(err, -errno, "connect to %s", path);

@@ -23,7 +23,7 @@ static struct {
 } terminal = { .resized = -1 };
 
 static const int fatal_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
-	SIGSEGV, SIGTERM, SIGSYS, SIGXCPU, SIGXFSZ };
+	SIGSEGV, SIGTERM, SIGSYS, SIGXCPU };
 
 int tty_claim(struct err *err)
 {

@@ -24,6 +24,8 @@ const struct kvm_cap kvm_caps[] = {
 static int version(struct kvm *kvm, struct err *err)
 {
 	kvm->api_version = ioctl(kvm->sys, KVM_GET_API_VERSION, 0);
+	if (kvm->api_version < 0)
+		return fail(err, -errno, "ask /dev/kvm for its version (KVM_GET_API_VERSION)");
 	if (kvm->api_version != KVM_API_VERSION)
 		return failx(err, -ENOTSUP, "/dev/kvm speaks API version %d, %d is needed", kvm->api_version,
 			KVM_API_VERSION);

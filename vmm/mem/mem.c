@@ -46,7 +46,8 @@ static int insert(struct mem *mem, struct mem_region r)
 
 int mem_add_borrowed(struct mem *mem, uint64_t gpa, uint64_t size, void *hva)
 {
-	return insert(mem, (struct mem_region){ .gpa = gpa, .size = size, .hva = hva, .memfd = -2 });
+	return insert(mem,
+		(struct mem_region){ .gpa = gpa, .size = size, .hva = hva, .memfd = -2 });
 }
 
 /* An address range aligned to 2 MiB with nothing behind it, so that MAP_FIXED can fill it. */
@@ -74,7 +75,8 @@ static int back(struct mem_region *r, const struct mem_opts *opts, struct err *e
 	void *p;
 
 	if (opts->shared) {
-		fd = memfd_create("guest-ram", MFD_CLOEXEC | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
+		fd = memfd_create("guest-ram",
+			MFD_CLOEXEC | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
 		if (fd < 0 || ftruncate(fd, (off_t)r->size)) {
 			int rc = fail(err, -errno, "allocate %llu MiB of shared guest memory",
 				(unsigned long long)(r->size / MiB));
@@ -100,7 +102,8 @@ static int back(struct mem_region *r, const struct mem_opts *opts, struct err *e
 	return 0;
 }
 
-int mem_add(struct mem *mem, uint64_t gpa, uint64_t size, const struct mem_opts *opts, struct err *err)
+int mem_add(struct mem *mem, uint64_t gpa, uint64_t size, const struct mem_opts *opts,
+	struct err *err)
 {
 	struct mem_region r = { .gpa = gpa, .size = size, .memfd = -1 };
 	uint64_t end;
@@ -115,7 +118,8 @@ int mem_add(struct mem *mem, uint64_t gpa, uint64_t size, const struct mem_opts 
 			(unsigned long long)(size / MiB));
 	rc = back(&r, opts, err);
 	if (!rc && opts->pages == MEM_PAGES_THP)
-		madvise(r.hva, size, MADV_HUGEPAGE); /* advice: a kernel without THP refuses, no harm */
+		madvise(r.hva, size,
+			MADV_HUGEPAGE); /* advice: a kernel without THP refuses, no harm */
 	if (!rc && opts->mergeable && madvise(r.hva, size, MADV_MERGEABLE))
 		rc = fail(err, -errno, "let the host merge equal pages of guest memory");
 	if (!rc)
@@ -191,8 +195,8 @@ int mem_zero(const struct mem *mem, uint64_t gpa, size_t len)
 	return 0;
 }
 
-/* memcpy reads each byte at most once into dst; the compiler can't fold it with later uses of the source, because
- * callers never see the source. */
+/* memcpy reads each byte at most once into dst; the compiler can't fold it with later uses of the
+ * source, because callers never see the source. */
 void mem_copy_from(void *dst, const void __guest *src, size_t len)
 {
 	memcpy(dst, plain(src), len);

@@ -430,7 +430,10 @@ static int file_source(struct source *s, int fd, const char *path, struct err *e
 	return 0;
 }
 
-/* Right behind the kernel, the device tree between them: few huge pages are touched. */
+/*
+ * Device tree and initrd come right behind the kernel, so that few huge pages are touched; but not in its last 2 MiB: a kernel with strict
+ * page permissions keeps all of that to itself.
+ */
 int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint64_t ram_size, int kernel_fd,
 	const char *kernel, int initrd_fd, const char *initrd, struct err *err)
 {
@@ -445,7 +448,7 @@ int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint6
 		rc = load_kernel(l, &t, &s, err);
 	if (rc)
 		return rc;
-	l->fdt = ALIGN_UP(l->kernel_end, 4 * KiB);
+	l->fdt = ALIGN_UP(l->kernel_end, 2 * MiB);
 	end = l->fdt + IMAGE_FDT_SIZE;
 	if (initrd_fd >= 0) {
 		rc = file_source(&s, initrd_fd, initrd, err);

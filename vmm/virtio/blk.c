@@ -1,13 +1,14 @@
 /*
  * The block device (virtio 1.2 §5.2): a raw disk, read and written asynchronously through block/.
  *
- * A request takes a slot, which holds all that is needed to answer it once its chain is forgotten; a slot has nothing to do with
- * the head it answers, so a driver that posts one head twice confuses only itself. Slots are there from the start, in memory
- * that is touched when first used. A queue that finds no free slot waits until one is given back. Before a reset or a
- * pause ends, block_drain() has answered every request, so nothing points into guest memory after it.
+ * A request takes a slot, which holds all that is needed to answer it once its chain is forgotten;
+ * a slot has nothing to do with the head it answers, so a driver that posts one head twice confuses
+ * only itself. Slots are there from the start, in memory that is touched when first used. A queue
+ * that finds no free slot waits until one is given back. Before a reset or a pause ends,
+ * block_drain() has answered every request, so nothing points into guest memory after it.
  *
- * Answers: OK; UNSUPP for what this disk can't do; IOERR for everything else that fails. Only a chain without room for a request
- * and its status breaks the device, since it can't be answered.
+ * Answers: OK; UNSUPP for what this disk can't do; IOERR for everything else that fails. Only a
+ * chain without room for a request and its status breaks the device, since it can't be answered.
  */
 #define _GNU_SOURCE
 #include "virtio/blk_inner.h"
@@ -69,8 +70,8 @@ static uint8_t __guest *status_of(const struct chain *c)
 	return NULL;
 }
 
-/* The used length counts bytes written without a gap from the first writable one on (§2.7.8.2), so the status byte counts when all
- * before it was written. */
+/* The used length counts bytes written without a gap from the first writable one on (§2.7.8.2), so
+ * the status byte counts when all before it was written. */
 static void answer(struct blk *blk, const struct blk_reply *r, int result)
 {
 	uint8_t status = VIRTIO_BLK_S_OK;
@@ -103,13 +104,15 @@ static void take_request(struct blk *blk, unsigned q, const struct chain *c)
 	int rc;
 
 	if (c->out_len < sizeof(struct virtio_blk_outhdr) || !c->in_len) {
-		virtio_broken(&blk->dev, "the driver sent a request without a header or a place for its status");
+		virtio_broken(&blk->dev,
+			"the driver sent a request without a header or a place for its status");
 		return;
 	}
 	s = slot_get(blk);
-	s->reply = (struct blk_reply){
-		.status = status_of(c), .room = c->in_len - 1, .head = c->head, .queue = (uint8_t)q
-	};
+	s->reply = (struct blk_reply){ .status = status_of(c),
+		.room = c->in_len - 1,
+		.head = c->head,
+		.queue = (uint8_t)q };
 	s->range_at = s->nranges = 0;
 	rc = blk_request(blk, c, s);
 	if (rc > 0) {
@@ -120,7 +123,8 @@ static void take_request(struct blk *blk, unsigned q, const struct chain *c)
 	slot_put(blk, s);
 }
 
-/* A driver that posts as fast as it is answered must not keep the loop from others: its own kick comes again. */
+/* A driver that posts as fast as it is answered must not keep the loop from others: its own kick
+ * comes again. */
 static void come_back(struct blk *blk, unsigned q)
 {
 	uint64_t one = 1;
@@ -254,8 +258,9 @@ static void describe(struct blk *blk)
 		.num_queues = (uint16_t)blk->dev.nqueues,
 	};
 	uint64_t features = BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) |
-		BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_CONFIG_WCE) |
-		BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_RING_F_INDIRECT_DESC);
+		BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_FLUSH) |
+		BIT(VIRTIO_BLK_F_CONFIG_WCE) | BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_RING_F_EVENT_IDX) |
+		BIT(VIRTIO_RING_F_INDIRECT_DESC);
 
 	if (info->readonly) {
 		features |= BIT(VIRTIO_BLK_F_RO);
@@ -278,8 +283,8 @@ static void describe(struct blk *blk)
 	blk->dev.config_writable_len = sizeof(cfg.wce);
 }
 
-static int set_up(struct blk *blk, const struct vm_disk *cfg, const struct virtio_env *env, unsigned queues,
-	struct err *err)
+static int set_up(struct blk *blk, const struct vm_disk *cfg, const struct virtio_env *env,
+	unsigned queues, struct err *err)
 {
 	char label[32];
 	void *slots;
@@ -287,7 +292,9 @@ static int set_up(struct blk *blk, const struct vm_disk *cfg, const struct virti
 
 	snprintf(label, sizeof(label), "blk %s", env->label);
 	virtio_init(&blk->dev, &blk_ops, env->mem, env->loop, queues, QUEUE_SIZE, label);
-	blk->owner = (struct block_owner){ .lock = &blk->dev.lock, .done = done, .settled = settled };
+	blk->owner = (struct block_owner){ .lock = &blk->dev.lock,
+		.done = done,
+		.settled = settled };
 	if (cfg->id)
 		memcpy(blk->serial, cfg->id, strlen(cfg->id));
 	blk->nslots = MIN(queues * QUEUE_SIZE, BLOCK_DEPTH);
@@ -296,7 +303,8 @@ static int set_up(struct blk *blk, const struct vm_disk *cfg, const struct virti
 	if (slots == MAP_FAILED)
 		return fail(err, -errno, "add %s", label);
 	blk->slots = slots;
-	rc = block_open(&blk->block, cfg->path, cfg->fd, cfg->readonly, cfg->io, env->loop, &blk->owner, err);
+	rc = block_open(&blk->block, cfg->path, cfg->fd, cfg->readonly, cfg->io, env->loop,
+		&blk->owner, err);
 	if (rc)
 		return rc;
 	blk->capacity = ALIGN_UP(block_info(blk->block)->size, BLK_SECTOR);
@@ -312,11 +320,11 @@ int virtio_blk_new(struct virtio_dev **out, const struct vm_disk *cfg, const str
 	int rc;
 
 	if (queues > QUEUES_MAX)
-		return failx(err, -EINVAL, "%s has %u queues: at most %u are possible", env->label, queues,
-			QUEUES_MAX);
+		return failx(err, -EINVAL, "%s has %u queues: at most %u are possible", env->label,
+			queues, QUEUES_MAX);
 	if (cfg->id && strlen(cfg->id) > VIRTIO_BLK_ID_BYTES)
-		return failx(err, -EINVAL, "%s: the serial number %s is longer than %u bytes", env->label,
-			cfg->id, VIRTIO_BLK_ID_BYTES);
+		return failx(err, -EINVAL, "%s: the serial number %s is longer than %u bytes",
+			env->label, cfg->id, VIRTIO_BLK_ID_BYTES);
 	blk = calloc(1, sizeof(*blk));
 	if (!blk)
 		return fail(err, -ENOMEM, "add %s", env->label);

@@ -1,6 +1,6 @@
 /*
- * The block device's own structures, between blk.c (its life, queues and answers) and blk_request.c (what a request asks for).
- * All of it is guarded by the device's lock.
+ * The block device's own structures, between blk.c (its life, queues and answers) and blk_request.c
+ * (what a request asks for). All of it is guarded by the device's lock.
  */
 #ifndef SAMPAN_VIRTIO_BLK_INNER_H
 #define SAMPAN_VIRTIO_BLK_INNER_H
@@ -10,12 +10,12 @@
 #include "virtio/virtio.h"
 
 #define BLK_SECTOR   512
-#define BLK_SEGMENTS 128 /* the longest chain; a header and a status less is what is promised to the driver */
+#define BLK_SEGMENTS 128 /* in the longest chain, a header and a status among them */
 #define BLK_RANGES   16	 /* in one DISCARD or WRITE_ZEROES */
 
 /* The longest range, in sectors. */
 #define BLK_MAX_DISCARD (4 * GiB / BLK_SECTOR)
-#define BLK_MAX_ZEROES	(32 * MiB / BLK_SECTOR) /* may have to be written, and a reset waits for it */
+#define BLK_MAX_ZEROES	(32 * MiB / BLK_SECTOR) /* may be written, and a reset waits */
 
 struct blk_reply {
 	uint8_t __guest *status;
@@ -43,15 +43,15 @@ struct blk {
 	uint64_t capacity; /* bytes, a multiple of BLK_SECTOR */
 	char serial[VIRTIO_BLK_ID_BYTES];
 	struct blk_slot *slots, *spare; /* spare: used before and free */
-	unsigned nslots, fresh;	    /* slots[fresh..] were never used */
-	uint32_t dirty;	  /* queues with answers that their driver was not told of */
-	uint32_t starved; /* queues that wait for a slot */
+	unsigned nslots, fresh;		/* slots[fresh..] were never used */
+	uint32_t dirty;			/* queues with answers that their driver was not told of */
+	uint32_t starved;		/* queues that wait for a slot */
 	bool draining;
 };
 
 /*
- * Reads the request in chain c, which has room for a header and a status byte. 1: s->req is to be submitted; else the
- * result, 0 or -errno (-EOPNOTSUPP: UNSUPP).
+ * Reads the request in chain c, which has room for a header and a status byte. 1: s->req is to be
+ * submitted; else the result, 0 or -errno (-EOPNOTSUPP: UNSUPP).
  */
 int blk_request(struct blk *blk, const struct chain *c, struct blk_slot *s) MUST_USE;
 

@@ -1,6 +1,7 @@
 /*
- * What a block request asks for (virtio 1.2 §5.2.6), checked before anything is done: its type, its place on the disk, the shape of
- * its data. Every number of the driver's is copied once and used from the copy.
+ * What a block request asks for (virtio 1.2 §5.2.6), checked before anything is done: its type, its
+ * place on the disk, the shape of its data. Every number of the driver's is copied once and used
+ * from the copy.
  */
 #include "virtio/blk_inner.h"
 
@@ -19,7 +20,8 @@ static bool write_through(const struct blk *blk)
 	return !virtio_has(&blk->dev, VIRTIO_BLK_F_FLUSH);
 }
 
-static int transfer(struct blk *blk, const struct chain *c, uint64_t sector, struct blk_slot *s, bool in)
+static int transfer(struct blk *blk, const struct chain *c, uint64_t sector, struct blk_slot *s,
+	bool in)
 {
 	uint32_t head = in ? 0 : sizeof(struct virtio_blk_outhdr);
 	uint32_t len = in ? s->reply.room : c->out_len - head;

@@ -1,6 +1,7 @@
 /*
- * virtio-mmio registers (virtio 1.2 §4.2.2). Every write is checked against the device's state: what a driver may not
- * change any more is ignored, so nothing it writes after DRIVER_OK moves a queue (§4.2.3.2).
+ * virtio-mmio registers (virtio 1.2 §4.2.2). Every write is checked against the device's state:
+ * what a driver may not change any more is ignored, so nothing it writes after DRIVER_OK moves a
+ * queue (§4.2.3.2).
  */
 #include "virtio/mmio.h"
 
@@ -28,7 +29,8 @@ static void raise_irq(struct virtio_dev *dev, uint32_t bits)
 
 	__atomic_fetch_or(&m->interrupt_status, bits, __ATOMIC_SEQ_CST);
 	if (write(m->irqfd, &one, sizeof(one)) < 0)
-		log_limited(&dev->limit, "%s: raise its interrupt: %s", dev->label, strerror(errno));
+		log_limited(&dev->limit, "%s: raise its interrupt: %s", dev->label,
+			strerror(errno));
 }
 
 static int kick_fd(struct virtio_dev *dev, unsigned q)
@@ -113,7 +115,8 @@ static void unwire_kick(struct virtio_mmio *m, unsigned q)
 
 	loop_remove(m->dev->loop, &k->watch);
 	if (k->wired)
-		m->host->ioeventfd(m->host->ctx, m->gpa + VIRTIO_MMIO_QUEUE_NOTIFY, q, k->fd, false);
+		m->host->ioeventfd(m->host->ctx, m->gpa + VIRTIO_MMIO_QUEUE_NOTIFY, q, k->fd,
+			false);
 	k->wired = false;
 }
 
@@ -129,7 +132,8 @@ static void start(struct virtio_mmio *m)
 			rc = wire_kick(m, q);
 		}
 	if (rc) {
-		log_limited(&dev->limit, "%s: get notified of its queues: %s", dev->label, strerror(-rc));
+		log_limited(&dev->limit, "%s: get notified of its queues: %s", dev->label,
+			strerror(-rc));
 		virtio_broken(dev, "its queues can't be served");
 		return;
 	}
@@ -153,8 +157,9 @@ static void stop(struct virtio_mmio *m)
 }
 
 /*
- * The line follows InterruptStatus (§4.2.2), but what raises it is an eventfd, which can't lower it. A raise between the two steps here
- * has already made its own interrupt: lowering the line doesn't take that back.
+ * The line follows InterruptStatus (§4.2.2), but what raises it is an eventfd, which can't lower
+ * it. A raise between the two steps here has already made its own interrupt: lowering the line
+ * doesn't take that back.
  */
 static void acknowledge(struct virtio_mmio *m, uint32_t bits)
 {
@@ -192,7 +197,8 @@ static void write_status(struct virtio_mmio *m, uint32_t value)
 	if (fresh & VIRTIO_CONFIG_S_FEATURES_OK &&
 		((dev->acked & ~offered(dev)) || (~dev->acked & OFFERED_ALWAYS)))
 		fresh &= ~VIRTIO_CONFIG_S_FEATURES_OK; /* §2.2.2: refused; the driver sees it */
-	if (fresh & VIRTIO_CONFIG_S_DRIVER_OK && !((dev->status | fresh) & VIRTIO_CONFIG_S_FEATURES_OK))
+	if (fresh & VIRTIO_CONFIG_S_DRIVER_OK &&
+		!((dev->status | fresh) & VIRTIO_CONFIG_S_FEATURES_OK))
 		fresh &= ~VIRTIO_CONFIG_S_DRIVER_OK;
 	dev->status |= fresh;
 	if (fresh & VIRTIO_CONFIG_S_DRIVER_OK)
@@ -204,15 +210,18 @@ static void write_queue_ready(struct virtio_mmio *m, struct queue *q, uint32_t v
 	if (!value)
 		queue_reset(q);
 	else if (!q->ready && queue_enable(q, m->dev->mem))
-		virtio_broken(m->dev, "the driver enabled a queue whose size or addresses can't be");
+		virtio_broken(m->dev,
+			"the driver enabled a queue whose size or addresses can't be");
 }
 
 static void set_half(uint64_t *reg, bool high, uint32_t value)
 {
-	*reg = high ? (*reg & UINT32_MAX) | (uint64_t)value << 32 : (*reg & ~(uint64_t)UINT32_MAX) | value;
+	*reg = high ? (*reg & UINT32_MAX) | (uint64_t)value << 32
+		    : (*reg & ~(uint64_t)UINT32_MAX) | value;
 }
 
-/* The registers of the selected queue; only before DRIVER_OK, and its layout only while it is not ready. */
+/* The registers of the selected queue; only before DRIVER_OK, and its layout only while it is not
+ * ready. */
 static void write_queue(struct virtio_mmio *m, uint64_t off, uint32_t value)
 {
 	struct virtio_dev *dev = m->dev;
@@ -267,7 +276,8 @@ static void write_register(struct virtio_mmio *m, uint64_t off, uint32_t value)
 	case VIRTIO_MMIO_STATUS:
 		write_status(m, value);
 		break;
-	case VIRTIO_MMIO_QUEUE_NOTIFY: /* normally an ioeventfd; here only when it is not wired: nothing to do */
+	case VIRTIO_MMIO_QUEUE_NOTIFY: /* normally an ioeventfd; here only when it is not wired:
+					  nothing to do */
 		break;
 	default:
 		write_queue(m, off, value);
@@ -321,7 +331,8 @@ static void read_config(const struct virtio_dev *dev, uint64_t off, uint8_t *dat
 
 static void write_config(struct virtio_dev *dev, uint64_t off, const void *data, unsigned len)
 {
-	if (len > 4 || off < dev->config_writable_off || /* §4.2.2.2: nothing is written 8 bytes at a time */
+	if (len > 4 || off < dev->config_writable_off || /* §4.2.2.2: nothing is written 8 bytes at
+							    a time */
 		off + len > dev->config_writable_off + dev->config_writable_len)
 		return;
 	memcpy(dev->config + off, data, len);
@@ -343,7 +354,8 @@ void virtio_mmio_read(struct virtio_mmio *m, uint64_t off, void *data, unsigned 
 	if (len != 4 || off & 3) /* §4.2.2.2: 32 bits wide, aligned */
 		return;
 	if (off == VIRTIO_MMIO_INTERRUPT_STATUS) {
-		/* The guest's driver looks at its rings only when it sees VRING; vhost can't set it here. */
+		/* The guest's driver looks at its rings only when it sees VRING; vhost can't set it
+		 * here. */
 		value = __atomic_load_n(&m->interrupt_status, __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&m->irq_bypass, __ATOMIC_SEQ_CST))
 			value |= VIRTIO_MMIO_INT_VRING;

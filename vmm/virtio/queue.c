@@ -1,6 +1,7 @@
 /*
- * The split virtqueue (virtio 1.2 §2.7). Every index is masked by a size that was checked to be a power of two, every
- * address goes through mem_at(), every descriptor is copied once. A chain of at most size descriptors ends any loop.
+ * The split virtqueue (virtio 1.2 §2.7). Every index is masked by a size that was checked to be a
+ * power of two, every address goes through mem_at(), every descriptor is copied once. A chain of at
+ * most size descriptors ends any loop.
  */
 #include "virtio/queue.h"
 
@@ -14,8 +15,8 @@ static uint16_t mask(const struct queue *q, uint16_t index)
 	return (uint16_t)(index & (q->size - 1));
 }
 
-/* queue_enable() saw these ranges in RAM and RAM never shrinks while a device is ready, so NULL can't come back; a NULL would
- * be a read of no bytes rather than a crash. */
+/* queue_enable() saw these ranges in RAM and RAM never shrinks while a device is ready, so NULL
+ * can't come back; a NULL would be a read of no bytes rather than a crash. */
 static void __guest *ring_at(const struct mem *mem, uint64_t base, uint64_t off, uint64_t len)
 {
 	return mem_at(mem, base + off, len);
@@ -30,7 +31,8 @@ static uint16_t load_ring16(const struct mem *mem, uint64_t base, uint64_t off, 
 	return acquire ? mem_load16_acquire(p) : mem_load16(p);
 }
 
-static void store_ring16(const struct mem *mem, uint64_t base, uint64_t off, uint16_t v, bool release)
+static void store_ring16(const struct mem *mem, uint64_t base, uint64_t off, uint16_t v,
+	bool release)
 {
 	void __guest *p = ring_at(mem, base, off, 2);
 
@@ -78,14 +80,16 @@ void queue_reset(struct queue *q)
 	*q = (struct queue){ .max = max };
 }
 
-static int add_seg(struct chain *c, const struct queue *q, const struct mem *mem, const struct vring_desc *d)
+static int add_seg(struct chain *c, const struct queue *q, const struct mem *mem,
+	const struct vring_desc *d)
 {
 	bool in = d->flags & VRING_DESC_F_WRITE;
 	uint32_t *sum = in ? &c->in_len : &c->out_len, total;
 	unsigned n = c->nout + c->nin;
 	void __guest *p = mem_at(mem, d->addr, d->len);
 
-	if (!p || n == q->size) /* §2.7.5.3.1: no chain is longer than the queue, whatever table it is in */
+	if (!p || n == q->size) /* §2.7.5.3.1: no chain is longer than the queue, whatever table it
+				   is in */
 		return -EINVAL;
 	if (!in && c->nin) /* §2.7.4.2: readable before writable */
 		return -EINVAL;
@@ -111,7 +115,8 @@ static int walk(struct chain *c, const struct queue *q, const struct mem *mem, u
 		if (at >= n || mem_read(mem, table + (uint64_t)at * DESC_SIZE, &d, sizeof(d)))
 			return -EINVAL;
 		if (d.flags & VRING_DESC_F_INDIRECT) {
-			/* §2.7.5.3.1: negotiated, not nested, alone or last; a whole table of at most queue-size entries */
+			/* §2.7.5.3.1: negotiated, not nested, alone or last; a whole table of at
+			 * most queue-size entries */
 			if (!q->indirect || nested || (d.flags & VRING_DESC_F_NEXT) || !d.len ||
 				d.len % DESC_SIZE || d.len / DESC_SIZE > q->size ||
 				!mem_at(mem, d.addr, d.len))
@@ -182,7 +187,8 @@ bool queue_want_kick(struct queue *q, const struct mem *mem, bool on)
 {
 	if (!q->ready)
 		return false;
-	if (q->event_idx) /* the word names the entry whose arrival is to be told; one never reached keeps the driver quiet */
+	if (q->event_idx) /* the word names the entry whose arrival is to be told; one never reached
+			     keeps the driver quiet */
 		store_ring16(mem, q->used, avail_event_off(q),
 			on ? q->next_avail : (uint16_t)(q->next_avail - 1), false);
 	else
@@ -206,7 +212,8 @@ bool queue_want_irq(struct queue *q, const struct mem *mem)
 	q->signalled = q->next_used;
 	q->signalled_valid = true;
 	return !valid ||
-		vring_need_event(load_ring16(mem, q->avail, used_event_off(q), false), q->next_used, old);
+		vring_need_event(load_ring16(mem, q->avail, used_event_off(q), false), q->next_used,
+			old);
 }
 
 typedef void copy_fn(void *buf, void __guest *g, size_t len);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void virtio_init(struct virtio_dev *dev, const struct virtio_ops *ops, struct mem *mem, struct loop *loop,
-	unsigned nqueues, unsigned queue_max, const char *label)
+void virtio_init(struct virtio_dev *dev, const struct virtio_ops *ops, struct mem *mem,
+	struct loop *loop, unsigned nqueues, unsigned queue_max, const char *label)
 {
 	dev->ops = ops;
 	dev->mem = mem;
@@ -65,7 +65,8 @@ int virtio_pop(struct virtio_dev *dev, unsigned q, struct chain *c)
 		if (rc > 0)
 			return 1;
 		if (rc < 0) {
-			virtio_broken(dev, "the driver put a malformed descriptor chain in a queue");
+			virtio_broken(dev,
+				"the driver put a malformed descriptor chain in a queue");
 			return 0;
 		}
 		if (!queue_want_kick(queue, dev->mem, true))
@@ -79,5 +80,6 @@ void virtio_kick_again(struct virtio_dev *dev, unsigned q)
 	int fd = dev->bus ? dev->bus->kick_fd(dev, q) : -1;
 
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
-		log_limited(&dev->limit, "%s: wake its queue %u: %s", dev->label, q, strerror(errno));
+		log_limited(&dev->limit, "%s: wake its queue %u: %s", dev->label, q,
+			strerror(errno));
 }

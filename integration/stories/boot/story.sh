@@ -1,5 +1,5 @@
 # what: the guest kernels and root file systems boot, with 1, 2 and 4 vCPUs, and a container runs
-# timeout: 240
+# timeout: 900
 
 script_disk script <<'EOF'
 echo "cpus $(grep -c '^processor' /proc/cpuinfo) root $(sed -n 's/^[^ ]* \/ \([^ ]*\) .*/\1/p' /proc/mounts | tail -n 1)"
@@ -14,7 +14,7 @@ EOF
 boots() {
 	name=$1 pattern=$2
 	shift 2
-	if ! vm_run "$name" 60 --mem 256M "$@"; then
+	if ! vm_run "$name" 150 --mem 256M "$@"; then
 		case_fail "$name" "the guest did not end well"
 	elif ! grep -q "$pattern" "$name.console"; then
 		case_fail "$name" "the console lacks \"$pattern\""
@@ -26,18 +26,18 @@ boots() {
 root_disk root
 for cpus in 1 2 4; do
 	boots "cpus-$cpus" "^cpus $cpus root" --cpus $cpus --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" \
-		--disk script,ro,id=script --append "console=ttyS0"
+		--disk script,ro,id=script --append "console=ttyS0 panic=-1"
 done
 boots ext4 "root ext4" --kernel "$KERNEL" --disk root --disk script,ro,id=script \
-	--append "console=ttyS0 root=/dev/vda rw init=/init"
+	--append "console=ttyS0 panic=-1 root=/dev/vda rw init=/init"
 boots erofs "root erofs" --kernel "$KERNEL" --disk "$GUEST/root.erofs,ro" --disk script,ro,id=script \
-	--append "console=ttyS0 root=/dev/vda ro init=/init"
+	--append "console=ttyS0 panic=-1 root=/dev/vda ro init=/init"
 boots debian "root ext4" --kernel "$DEBIAN/Image" --initrd "$GUEST/initrd-debian.gz" \
-	--disk root --disk script,ro,id=script --append "console=ttyS0 guest.root=/dev/vda"
+	--disk root --disk script,ro,id=script --append "console=ttyS0 panic=-1 guest.root=/dev/vda"
 for kind in Image.gz Image.zst vmlinux; do
 	boots "$kind" "^cpus 1" --kernel "$KERNELS/$kind" --initrd "$GUEST/initrd.gz" \
-		--disk script,ro,id=script --append "console=ttyS0 quiet"
+		--disk script,ro,id=script --append "console=ttyS0 panic=-1 quiet"
 done
 boots container "hello from a container: pid 1" --kernel "$KERNEL" --disk root --disk container,ro,id=script \
-	--append "console=ttyS0 root=/dev/vda rw init=/init"
+	--append "console=ttyS0 panic=-1 root=/dev/vda rw init=/init"
 expect nothing-left leftovers

@@ -98,6 +98,7 @@ static void what_is_no_file_is_refused(void **state)
 
 	assert_int_equal(mkfifo(p->path, 0600), 0); /* must not wait for a reader */
 	assert_int_not_equal(pidfile_write(&file, p->path, &err), 0);
+	assert_non_null(strstr(err.msg, "it exists and is no regular file"));
 	unlink(p->path);
 	assert_int_equal(symlink("/etc/hostname", p->path), 0);
 	assert_int_equal(pidfile_write(&file, p->path, &err), -ELOOP);

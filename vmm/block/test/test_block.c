@@ -1,6 +1,7 @@
 /*
- * The disk back ends: every operation through io_uring and through threads on a real file, what can't be opened as a disk and what
- * is said of it, and the stepper with results that a healthy machine doesn't give.
+ * The disk back ends: every operation through io_uring and through threads on a real file, what
+ * can't be opened as a disk and what is said of it, and the stepper with results that a healthy
+ * machine doesn't give.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -107,7 +108,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Opens a disk of size bytes, each its offset's low byte xor seed. Skips the test where io_uring is not to be had. */
+/* Opens a disk of size bytes, each its offset's low byte xor seed. Skips the test where io_uring is
+ * not to be had. */
 static void open_disk(struct fix *f, size_t size, uint8_t seed)
 {
 	AUTO_FREE uint8_t *data = malloc(size);
@@ -181,7 +183,11 @@ static void reads_and_writes(void **state)
 	struct fix *f = *state;
 	uint8_t a[512], b[1024], c[512], want[2048];
 	struct iovec iov[3] = { { a, sizeof(a) }, { b, sizeof(b) }, { c, sizeof(c) } };
-	struct block_req req = { .op = BLOCK_WRITE, .offset = 1024, .len = 2048, .iov = iov, .niov = 3 };
+	struct block_req req = { .op = BLOCK_WRITE,
+		.offset = 1024,
+		.len = 2048,
+		.iov = iov,
+		.niov = 3 };
 
 	open_disk(f, 8192, 0);
 	assert_int_equal(block_info(f->b)->size, 8192);
@@ -210,7 +216,11 @@ static void durable_write(void **state)
 	struct fix *f = *state;
 	uint8_t data[512] = { 9 }, got[512];
 	struct iovec iov = { data, sizeof(data) };
-	struct block_req req = { .op = BLOCK_WRITE, .durable = true, .len = 512, .iov = &iov, .niov = 1 };
+	struct block_req req = { .op = BLOCK_WRITE,
+		.durable = true,
+		.len = 512,
+		.iov = &iov,
+		.niov = 1 };
 
 	open_disk(f, 4096, 0);
 	assert_int_equal(do_req(f, &req), 0);
@@ -262,7 +272,8 @@ static void discards(void **state)
 	open_disk(f, MiB, 0x55);
 	if (!block_info(f->b)->can_discard)
 		skip();
-	assert_int_equal(simple(f, BLOCK_FLUSH, 0, 0), 0); /* blocks are counted once they are allocated */
+	assert_int_equal(simple(f, BLOCK_FLUSH, 0, 0),
+		0); /* blocks are counted once they are allocated */
 	before = file_stat(f).st_blocks;
 	assert_int_equal(simple(f, BLOCK_DISCARD, 262144, 524288), 0);
 	check_zeroed(f, 262144, 524288);
@@ -355,8 +366,11 @@ static void drains_from_any_thread(void **state)
 	pthread_mutex_lock(&f->lock);
 	for (unsigned i = 0; i < BLOCK_DEPTH; i++) {
 		iov[i] = (struct iovec){ buf + i * CHUNK, CHUNK };
-		req[i] = (struct block_req){ .op = ops[i % 4], .offset = i * CHUNK, .len = CHUNK,
-			.iov = &iov[i], .niov = 1 };
+		req[i] = (struct block_req){ .op = ops[i % 4],
+			.offset = i * CHUNK,
+			.len = CHUNK,
+			.iov = &iov[i],
+			.niov = 1 };
 		block_submit(f->b, &req[i]);
 	}
 	block_kick(f->b);
@@ -408,6 +422,15 @@ static unsigned count_workers(void)
 	return n;
 }
 
+/* A thread has its name a moment after its start, and is listed for a moment after its end. */
+static void wait_for_workers(unsigned n)
+{
+	for (unsigned i = 0; count_workers() != n; i++) {
+		assert_true(i < 1000);
+		usleep(1000);
+	}
+}
+
 static void workers_come_when_needed(void **state)
 {
 	struct fix *f = *state;
@@ -425,12 +448,9 @@ static void workers_come_when_needed(void **state)
 	block_drain(f->b);
 	pthread_mutex_unlock(&f->lock);
 	assert_int_equal(f->done, 1 + ARRAY_SIZE(req));
-	assert_int_equal(count_workers(), 4);
+	wait_for_workers(4);
 	block_close(take(&f->b));
-	for (unsigned i = 0; count_workers(); i++) { /* a thread that was joined is still listed for a moment */
-		assert_true(i < 1000);
-		usleep(1000);
-	}
+	wait_for_workers(0);
 }
 
 /* Another file takes the ring's descriptor, as if a filter forbade to enter it. */
@@ -460,7 +480,8 @@ static void ring_that_refuses(void **state)
 
 /* opening */
 
-static void refuses(struct fix *f, const char *path, int fd, bool readonly, int code, const char *why)
+static void refuses(struct fix *f, const char *path, int fd, bool readonly, int code,
+	const char *why)
 {
 	struct err err = { 0 };
 
@@ -715,7 +736,9 @@ static void durable_ends_in_sync(void **state UNUSED)
 
 #define BOTH(test)                                                                                 \
 	{ "uring: " #test, test, with_uring, tear_down, NULL },                                    \
-	{ "threads: " #test, test, with_threads, tear_down, NULL }
+	{                                                                                          \
+		"threads: " #test, test, with_threads, tear_down, NULL                             \
+	}
 #define ONE(test, with) cmocka_unit_test_setup_teardown(test, with, tear_down)
 
 int main(void)

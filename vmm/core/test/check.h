@@ -1,4 +1,5 @@
-/* cmocka and what it wants included before it, for every unit test. Its own fail() would hide the one of core/err.h. */
+/* cmocka and what it wants included before it, for every unit test. Its own fail() would hide the
+ * one of core/err.h. */
 #ifndef SAMPAN_CORE_TEST_CHECK_H
 #define SAMPAN_CORE_TEST_CHECK_H
 

@@ -55,6 +55,8 @@ static void control_bytes_are_shown(void **state UNUSED)
 	assert_string_equal(err.msg, "open ?: No such file or directory");
 	err_prefix(&err, -ENOENT, "%s", "\033");
 	assert_string_equal(err.msg, "?: open ?: No such file or directory");
+	failx(&err, -EINVAL, "open %s", "a\302\23331mb\302\237\302");
+	assert_string_equal(err.msg, "open a??31mb??\302");
 }
 
 static void other_alphabets_are_kept(void **state UNUSED)

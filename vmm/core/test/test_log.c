@@ -159,7 +159,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_line_an_event, sink_open, sink_close),
 		cmocka_unit_test_setup_teardown(long_lines_are_cut, sink_open, sink_close),
 		cmocka_unit_test_setup_teardown(errno_survives, sink_open, sink_close),
-		cmocka_unit_test_setup_teardown(a_full_pipe_does_not_stop_us, sink_open, sink_close),
+		cmocka_unit_test_setup_teardown(a_full_pipe_does_not_stop_us, sink_open,
+			sink_close),
 		cmocka_unit_test_setup_teardown(limits_a_place, sink_open, sink_close),
 	};
 

@@ -1,4 +1,5 @@
-/* The event loop: watches, removal in the middle of a batch, deferred functions, timers, and the calls from other threads. */
+/* The event loop: watches, removal in the middle of a batch, deferred functions, timers, and the
+ * calls from other threads. */
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -121,7 +122,8 @@ static void remove_others(struct bell *b)
 			loop_remove(b->fix->loop, &b->fix->bell[i].watch);
 }
 
-/* All are ready at once; the first one served removes the rest, also those already taken from epoll. */
+/* All are ready at once; the first one served removes the rest, also those already taken from
+ * epoll. */
 static void removed_is_not_called(void **state)
 {
 	struct fix *f = *state;

@@ -1,4 +1,5 @@
-/* Unix sockets by path: live and stale ones, what else may stand at the path, two starters at once, and the clean end. */
+/* Unix sockets by path: live and stale ones, what else may stand at the path, two starters at once,
+ * and the clean end. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -126,7 +127,8 @@ static void refuses_a_live_one(void **state)
 
 	assert_int_equal(listen_at(f, &f->l), 0);
 	assert_int_equal(listen_at(f, &second), -EADDRINUSE);
-	snprintf(want, sizeof(want), "listen on the test socket %s: another process is listening there", f->path);
+	snprintf(want, sizeof(want),
+		"listen on the test socket %s: another process is listening there", f->path);
 	assert_string_equal(f->err.msg, want);
 	assert_int_equal(second.fd, -1);
 	assert_int_equal(sock_connect(&c, f->path, &f->err), 0); /* the first goes on */

@@ -1,4 +1,5 @@
-/* Guest RAM: what is RAM and what is not at every edge, the region table, and how the host's memory is asked for. */
+/* Guest RAM: what is RAM and what is not at every edge, the region table, and how the host's memory
+ * is asked for. */
 #define _GNU_SOURCE
 #include "core/test/check.h"
 #include <stdio.h>
@@ -7,10 +8,10 @@
 #include <sys/stat.h>
 #include "mem/mem.h"
 
-#define LOW	UINT64_C(0x80000000)
-#define HIGH	UINT64_C(0x90000000)
-#define TOP	(UINT64_MAX - 0xfff) /* the last page but for its last byte's successor */
-#define PAGE	UINT64_C(0x1000)
+#define LOW  UINT64_C(0x80000000)
+#define HIGH UINT64_C(0x90000000)
+#define TOP  (UINT64_MAX - 0xfff) /* the last page but for its last byte's successor */
+#define PAGE UINT64_C(0x1000)
 
 struct fix {
 	struct mem mem;
@@ -79,9 +80,9 @@ static void knows_its_edges(void **state)
 		{ LOW, UINT32_MAX, false },
 		{ LOW, UINT64_MAX, false },
 		{ LOW + 1, UINT64_MAX, false },
-		{ LOW + 1, UINT64_MAX - LOW, false },	  /* the sum is 2^64 */
+		{ LOW + 1, UINT64_MAX - LOW, false },	      /* the sum is 2^64 */
 		{ LOW + 8, UINT64_MAX - LOW - 8 + 9, false }, /* and a little more */
-		{ LOW, HIGH - LOW, false },		  /* across the hole */
+		{ LOW, HIGH - LOW, false },		      /* across the hole */
 		{ LOW, HIGH + PAGE - LOW, false },
 		{ (LOW + HIGH) / 2, 1, false },
 		{ HIGH, PAGE, true },
@@ -101,8 +102,8 @@ static void knows_its_edges(void **state)
 		void *p = plain(f, t[i].gpa, t[i].len);
 
 		if (!!p != t[i].ram)
-			fail_msg("0x%llx + 0x%llx: %s", (unsigned long long)t[i].gpa, (unsigned long long)t[i].len,
-				p ? "taken for RAM" : "refused");
+			fail_msg("0x%llx + 0x%llx: %s", (unsigned long long)t[i].gpa,
+				(unsigned long long)t[i].len, p ? "taken for RAM" : "refused");
 	}
 	assert_ptr_equal(plain(f, LOW + 5, 1), f->low + 5);
 	assert_ptr_equal(plain(f, HIGH + 5, 1), f->high + 5);
@@ -281,8 +282,10 @@ static void refuses_and_says_why(void **state UNUSED)
 		int rc;
 		const char *says;
 	} t[] = {
-		{ LOW, 0, -EINVAL, "place 0 bytes of guest memory at 0x80000000: Invalid argument" },
-		{ UINT64_MAX - 2 * MiB + 1, 4 * MiB, -EINVAL, "place 4194304 bytes of guest memory at 0xff" },
+		{ LOW, 0, -EINVAL,
+			"place 0 bytes of guest memory at 0x80000000: Invalid argument" },
+		{ UINT64_MAX - 2 * MiB + 1, 4 * MiB, -EINVAL,
+			"place 4194304 bytes of guest memory at 0xff" },
 		{ LOW, UINT64_MAX - MiB + 1, -EINVAL, "bytes of guest memory" },
 		{ 0, UINT64_C(1) << 60, -ENOMEM, "reserve 1099511627776 MiB of address space" },
 		{ HIGH, 2 * MiB, -EEXIST, "place guest memory at 0x90000000: File exists" },

@@ -100,7 +100,7 @@ static void check_content(struct fixture *f, uint64_t at)
 	for (size_t i = IMAGE_HEADER_SIZE; i < TEXT; i++)
 		if ((uint8_t)f->ram[at + i] != (uint8_t)(i * 7))
 			fail_msg("byte %zu is wrong", i);
-	assert_true(f->l.fdt >= f->l.kernel_end && !(f->l.fdt & 7));
+	assert_true(f->l.fdt >= f->l.kernel_end && !(f->l.fdt % (2 * MiB)));
 }
 
 static void bare_image(void **state UNUSED)

@@ -1,13 +1,14 @@
 /*
- * The virtio-mmio transport under any sequence of accesses, kicks and writes to RAM, in front of a device that echoes.
+ * The virtio-mmio transport under any sequence of accesses, kicks and writes to RAM, in front of a
+ * device that echoes.
  *
  * Input: records of one byte that says what, and its operands, little endian:
  *   0..3  write 1, 2, 4, 8 bytes: offset (2), value (4)
  *   4..7  read the same: offset (2)
  *   8     kick: queue (1)
  *   9     put bytes in RAM: address (2), count (1), bytes
- *   10    do what a good driver does up to DRIVER_OK: features (1: bit 0 EVENT_IDX, bit 1 INDIRECT_DESC)
- *   11    pause, 12 resume, 13 reset by the machine, 14 the configuration changes
+ *   10    do what a good driver does up to DRIVER_OK: features (1: bit 0 EVENT_IDX, bit 1
+ * INDIRECT_DESC) 11    pause, 12 resume, 13 reset by the machine, 14 the configuration changes
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -46,7 +47,8 @@ static int ioeventfd(void *ctx, uint64_t gpa, uint32_t value, int fd, bool on)
 {
 	struct world *w = ctx;
 
-	must(gpa == GPA + VIRTIO_MMIO_QUEUE_NOTIFY && value < QUEUES && on == (w->kick_fd[value] < 0));
+	must(gpa == GPA + VIRTIO_MMIO_QUEUE_NOTIFY && value < QUEUES &&
+		on == (w->kick_fd[value] < 0));
 	w->kick_fd[value] = on ? fd : -1;
 	return 0;
 }
@@ -55,7 +57,8 @@ static int start(struct virtio_dev *dev)
 {
 	struct world *w = container_of(dev, struct world, dev);
 
-	must(!w->running && dev->status & VIRTIO_CONFIG_S_FEATURES_OK && virtio_has(dev, VIRTIO_F_VERSION_1));
+	must(!w->running && dev->status & VIRTIO_CONFIG_S_FEATURES_OK &&
+		virtio_has(dev, VIRTIO_F_VERSION_1));
 	w->running = true;
 	return 0;
 }
@@ -74,11 +77,13 @@ static void kick(struct virtio_dev *dev, unsigned q)
 	struct chain *c = &w->chain;
 	char buf[32];
 
-	must(w->running && virtio_live(dev) && q < QUEUES && dev->queue[q].ready && dev->queue[q].size <= SIZE);
+	must(w->running && virtio_live(dev) && q < QUEUES && dev->queue[q].ready &&
+		dev->queue[q].size <= SIZE);
 	for (unsigned n = 0; n < 64 && virtio_pop(dev, q, c) > 0; n++) {
 		size_t len = chain_read(c, 0, buf, sizeof(buf));
 
-		queue_push(&dev->queue[q], dev->mem, c->head, (uint32_t)chain_write(c, 0, buf, len));
+		queue_push(&dev->queue[q], dev->mem, c->head,
+			(uint32_t)chain_write(c, 0, buf, len));
 	}
 	virtio_notify(dev, q);
 }
@@ -136,8 +141,9 @@ static void access_one(struct world *w, uint8_t what)
 static void good_driver(struct world *w, uint32_t features)
 {
 	set(w, VIRTIO_MMIO_STATUS, 0);
-	set(w, VIRTIO_MMIO_DRIVER_FEATURES, (features & 1) << VIRTIO_RING_F_EVENT_IDX |
-		(features >> 1 & 1) << VIRTIO_RING_F_INDIRECT_DESC);
+	set(w, VIRTIO_MMIO_DRIVER_FEATURES,
+		(features & 1) << VIRTIO_RING_F_EVENT_IDX |
+			(features >> 1 & 1) << VIRTIO_RING_F_INDIRECT_DESC);
 	set(w, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
 	set(w, VIRTIO_MMIO_DRIVER_FEATURES, 1);
 	set(w, VIRTIO_MMIO_STATUS, 11);
@@ -216,7 +222,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w->quit.fn = quit;
 	memset(w->kick_fd, 0xff, sizeof(w->kick_fd));
 	virtio_init(&w->dev, &ops, &w->mem, w->loop, QUEUES, SIZE, "fuzz");
-	w->dev.features = UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC;
+	w->dev.features = UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX |
+		UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC;
 	w->dev.config_size = CONFIG;
 	w->dev.config_writable_off = w->dev.config_writable_len = 4;
 	must(!virtio_mmio_new(&w->m, &w->dev, &host, GPA, NULL));

@@ -1,9 +1,11 @@
 /*
- * The split queue over any bytes: queue_pop() and what is done with a chain, against what every chain must be.
+ * The split queue over any bytes: queue_pop() and what is done with a chain, against what every
+ * chain must be.
  *
- * Input: byte 0: log2 of the size (bits 0-3), EVENT_IDX (bit 6), INDIRECT_DESC (bit 7); byte 1: what next_avail starts from; then
- * the RAM's content from address 0: the descriptor table, right behind it the available ring, buffers. The used ring
- * lies at 0x3000. RAM starts at 0 so that small numbers are good addresses; a second region lies behind a hole.
+ * Input: byte 0: log2 of the size (bits 0-3), EVENT_IDX (bit 6), INDIRECT_DESC (bit 7); byte 1:
+ * what next_avail starts from; then the RAM's content from address 0: the descriptor table, right
+ * behind it the available ring, buffers. The used ring lies at 0x3000. RAM starts at 0 so that
+ * small numbers are good addresses; a second region lies behind a hole.
  */
 #include <string.h>
 #include "virtio/queue.h"
@@ -28,7 +30,8 @@ static bool inside(const struct iovec *v, const uint8_t *ram, size_t size)
 	return p >= ram && p <= ram + size && v->iov_len <= (size_t)(ram + size - p);
 }
 
-static void check_chain(const struct chain *c, const struct queue *q, const uint8_t *ram, const uint8_t *ram2)
+static void check_chain(const struct chain *c, const struct queue *q, const uint8_t *ram,
+	const uint8_t *ram2)
 {
 	uint64_t out = 0, in = 0;
 
@@ -63,7 +66,8 @@ static void use_chain(const struct chain *c, size_t skip)
 
 static void serve(struct queue *q, const struct mem *mem, const uint8_t *ram, const uint8_t *ram2)
 {
-	struct chain *c = malloc(sizeof(*c)); /* not zeroed: what pop leaves unset must not be looked at */
+	struct chain *c = malloc(
+		sizeof(*c)); /* not zeroed: what pop leaves unset must not be looked at */
 
 	must(c);
 	for (unsigned round = 0; round < 64; round++) {
@@ -98,13 +102,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	ram = aligned_alloc(4096, RAM_SIZE); /* blocks of their own: the sanitizer guards their ends */
+	ram = aligned_alloc(4096,
+		RAM_SIZE); /* blocks of their own: the sanitizer guards their ends */
 	ram2 = aligned_alloc(4096, RAM2_SIZE);
 	must(ram && ram2);
 	memset(ram, 0, RAM_SIZE);
 	memset(ram2, 0, RAM2_SIZE);
 	memcpy(ram, data + 2, MIN(size - 2, RAM_SIZE));
-	must(!mem_add_borrowed(&mem, 0, RAM_SIZE, ram) && !mem_add_borrowed(&mem, RAM2, RAM2_SIZE, ram2));
+	must(!mem_add_borrowed(&mem, 0, RAM_SIZE, ram) &&
+		!mem_add_borrowed(&mem, RAM2, RAM2_SIZE, ram2));
 	q.size = (uint16_t)(1U << (data[0] & 15));
 	q.event_idx = data[0] & 0x40;
 	q.indirect = data[0] & 0x80;

@@ -1,6 +1,6 @@
 /*
- * A block device on a temporary file, with the guest driver of driver.h in front of it: what test_blk.c and test_blk_hostile.c
- * share. Each test is run with both back ends.
+ * A block device on a temporary file, with the guest driver of driver.h in front of it: what
+ * test_blk.c and test_blk_hostile.c share. Each test is run with both back ends.
  */
 #ifndef SAMPAN_VIRTIO_TEST_BLK_FIX_H
 #define SAMPAN_VIRTIO_TEST_BLK_FIX_H
@@ -82,7 +82,10 @@ static inline void fill(struct fix *f, size_t size)
 /* Plugs the device in; skips the test where io_uring is not to be had. */
 static inline void plug(struct fix *f, struct vm_disk cfg, unsigned cpus)
 {
-	struct virtio_env env = { .mem = &f->d.mem, .loop = f->d.loop, .label = "disk0", .cpus = cpus };
+	struct virtio_env env = { .mem = &f->d.mem,
+		.loop = f->d.loop,
+		.label = "disk0",
+		.cpus = cpus };
 	struct err err = { 0 };
 	struct virtio_dev *dev;
 	int rc;
@@ -133,9 +136,10 @@ static inline uint8_t wait_status(struct fix *f, unsigned q, struct buf status, 
 	return *(uint8_t *)driver_ptr(&f->d, status.gpa);
 }
 
-/* A request with n data buffers, at most 8. The driver's RAM is taken from the same place every time. */
-static inline uint8_t request(struct fix *f, uint32_t type, uint64_t sector, const struct buf *data, unsigned n,
-	uint32_t *len)
+/* A request with n data buffers, at most 8. The driver's RAM is taken from the same place every
+ * time. */
+static inline uint8_t request(struct fix *f, uint32_t type, uint64_t sector, const struct buf *data,
+	unsigned n, uint32_t *len)
 {
 	uint64_t mark = f->d.next;
 	struct buf b[10] = { header(f, type, sector) };
@@ -151,8 +155,8 @@ static inline uint8_t request(struct fix *f, uint32_t type, uint64_t sector, con
 	return status;
 }
 
-static inline uint8_t ranged(struct fix *f, uint32_t type, const struct virtio_blk_discard_write_zeroes *r,
-	unsigned n)
+static inline uint8_t ranged(struct fix *f, uint32_t type,
+	const struct virtio_blk_discard_write_zeroes *r, unsigned n)
 {
 	uint64_t mark = f->d.next;
 	struct buf b = driver_out(&f->d, r, (uint32_t)(n * sizeof(*r)));
@@ -182,8 +186,8 @@ static inline void check_bytes(struct fix *f, uint64_t offset, size_t len, uint8
 	assert_int_equal(pread(f->fd, got, len, (off_t)offset), len);
 	for (size_t i = 0; i < len; i++)
 		if (got[i] != value)
-			fail_msg("byte %zu of the disk is 0x%02x, not 0x%02x", (size_t)offset + i, got[i],
-				value);
+			fail_msg("byte %zu of the disk is 0x%02x, not 0x%02x", (size_t)offset + i,
+				got[i], value);
 }
 
 /* The device does its work: reads sector 3. */
@@ -220,6 +224,8 @@ static inline void check_broken(struct fix *f)
 
 #define BOTH(test)                                                                                 \
 	{ "uring: " #test, test, with_uring, fix_free, NULL },                                     \
-	{ "threads: " #test, test, with_threads, fix_free, NULL }
+	{                                                                                          \
+		"threads: " #test, test, with_threads, fix_free, NULL                              \
+	}
 
 #endif

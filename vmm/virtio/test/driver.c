@@ -1,6 +1,7 @@
 /*
- * The driver's side of virtio for tests; see driver.h. Ring fields are read and written with plain stores: device and
- * driver are one thread here. Time is only looked at to end a wait that would never end.
+ * The driver's side of virtio for tests; see driver.h. Ring fields are read and written with plain
+ * stores: device and driver are one thread here. Time is only looked at to end a wait that would
+ * never end.
  */
 #include "virtio/test/driver.h"
 
@@ -30,16 +31,27 @@ static int ioeventfd(void *ctx, uint64_t gpa, uint32_t value, int fd, bool on)
 {
 	struct driver *d = ctx;
 
-	need(gpa == DRIVER_GPA + VIRTIO_MMIO_QUEUE_NOTIFY, "an ioeventfd that is not at QueueNotify");
+	need(gpa == DRIVER_GPA + VIRTIO_MMIO_QUEUE_NOTIFY,
+		"an ioeventfd that is not at QueueNotify");
 	need(value < VIRTIO_MAX_QUEUES, "an ioeventfd for a queue that no device has");
 	if (on && d->wire_error)
 		return d->wire_error;
-	need((d->kick_fd[value] < 0) == on, "an ioeventfd wired twice, or unwired without having been wired");
+	need((d->kick_fd[value] < 0) == on,
+		"an ioeventfd wired twice, or unwired without having been wired");
 	d->kick_fd[value] = on ? fd : -1;
 	return 0;
 }
 
-/* Not from calloc(): the sanitizer sees accesses beyond the end of an exactly sized, aligned block. */
+static void lower(void *ctx, uint64_t gpa)
+{
+	struct driver *d = ctx;
+
+	need(gpa == DRIVER_GPA, "a line lowered that is not this device's");
+	d->lowered++;
+}
+
+/* Not from calloc(): the sanitizer sees accesses beyond the end of an exactly sized, aligned block.
+ */
 static uint8_t *ram_new(uint64_t size)
 {
 	uint8_t *p = aligned_alloc(4096, size);
@@ -58,7 +70,7 @@ void driver_init(struct driver *d)
 	need(!mem_add_borrowed(&d->mem, DRIVER_RAM, DRIVER_RAM_SIZE, d->ram), "add RAM");
 	need(!mem_add_borrowed(&d->mem, DRIVER_RAM2, DRIVER_RAM2_SIZE, d->ram2), "add RAM");
 	need(!loop_new(&d->loop, &err), err.msg);
-	d->host = (struct mmio_host){ .ctx = d, .ioeventfd = ioeventfd };
+	d->host = (struct mmio_host){ .ctx = d, .ioeventfd = ioeventfd, .lower = lower };
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
 		d->kick_fd[i] = -1;
 }
@@ -112,7 +124,8 @@ void *driver_ptr(struct driver *d, uint64_t gpa)
 {
 	if (gpa >= DRIVER_RAM && gpa < DRIVER_RAM_END)
 		return d->ram + (gpa - DRIVER_RAM);
-	need(gpa >= DRIVER_RAM2 && gpa < DRIVER_RAM2 + DRIVER_RAM2_SIZE, "an address that is no RAM");
+	need(gpa >= DRIVER_RAM2 && gpa < DRIVER_RAM2 + DRIVER_RAM2_SIZE,
+		"an address that is no RAM");
 	return d->ram2 + (gpa - DRIVER_RAM2);
 }
 
@@ -273,7 +286,8 @@ static struct vring_desc desc_of(const struct buf *b, bool last, uint16_t next)
 	return (struct vring_desc){
 		.addr = b->gpa,
 		.len = b->len,
-		.flags = (uint16_t)((b->in ? VRING_DESC_F_WRITE : 0) | (last ? 0 : VRING_DESC_F_NEXT)),
+		.flags = (uint16_t)((b->in ? VRING_DESC_F_WRITE : 0) |
+			(last ? 0 : VRING_DESC_F_NEXT)),
 		.next = last ? 0 : next,
 	};
 }

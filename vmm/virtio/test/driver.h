@@ -1,7 +1,8 @@
 /*
- * A guest's driver in a test's hands: fake RAM, a fake machine, and the driver's side of virtio-mmio and of split
- * queues (virtio 1.2 §2.7, §3.1, §4.2), good or hostile. All in the test's own thread: the event loop runs only inside
- * driver_kick(), driver_turn(), driver_run() and the waits. No test library: fuzz targets link it too.
+ * A guest's driver in a test's hands: fake RAM, a fake machine, and the driver's side of
+ *virtio-mmio and of split queues (virtio 1.2 §2.7, §3.1, §4.2), good or hostile. All in the test's
+ *own thread: the event loop runs only inside driver_kick(), driver_turn(), driver_run() and the
+ *waits. No test library: fuzz targets link it too.
  *
  *	struct driver d;
  *	driver_init(&d);
@@ -13,7 +14,8 @@
  *	driver_wait_used(&d, 0, &used);
  *	driver_fini(&d);
  *
- * What fails only because a test is wrong (no RAM left, plugging twice) ends the program with a line that says so.
+ * What fails only because a test is wrong (no RAM left, plugging twice) ends the program with a
+ *line that says so.
  */
 #ifndef SAMPAN_VIRTIO_TEST_DRIVER_H
 #define SAMPAN_VIRTIO_TEST_DRIVER_H
@@ -53,8 +55,10 @@ struct driver {
 	uint64_t next; /* gpa of the next free byte of RAM */
 	struct driver_queue q[VIRTIO_MAX_QUEUES];
 	struct mmio_host host;
-	int kick_fd[VIRTIO_MAX_QUEUES]; /* the ioeventfds that the device asked for; -1: not wired */
-	int wire_error;			/* -errno: what the machine answers to a wish for an ioeventfd */
+	int kick_fd[VIRTIO_MAX_QUEUES]; /* the ioeventfds that the device asked for; -1: not wired
+					 */
+	int wire_error;	  /* -errno: what the machine answers to a wish for an ioeventfd */
+	unsigned lowered; /* how often the device had its interrupt line lowered */
 };
 
 struct buf {
@@ -69,7 +73,8 @@ void driver_fini(struct driver *d); /* frees the device, the loop and the RAM */
 
 /* RAM */
 uint64_t driver_alloc(struct driver *d, uint64_t len, uint64_t align);
-/* len bytes as a device-readable (in = false) or device-writable buffer; src may be NULL (zeros). */
+/* len bytes as a device-readable (in = false) or device-writable buffer; src may be NULL (zeros).
+ */
 struct buf driver_out(struct driver *d, const void *src, uint32_t len);
 struct buf driver_in(struct driver *d, uint32_t len);
 void *driver_ptr(struct driver *d, uint64_t gpa); /* an ordinary pointer to RAM */
@@ -82,12 +87,15 @@ void driver_config_set(struct driver *d, uint32_t off, const void *data, unsigne
 
 /* the life of a device (§3.1.1) */
 uint64_t driver_features(struct driver *d); /* what the device offers */
-/* Reset, ACKNOWLEDGE, DRIVER, features (VERSION_1 is added), FEATURES_OK; false when the device refused them. */
+/* Reset, ACKNOWLEDGE, DRIVER, features (VERSION_1 is added), FEATURES_OK; false when the device
+ * refused them. */
 bool driver_negotiate(struct driver *d, uint64_t features);
-/* New areas in RAM for queue q; and told to the device and enabled: false when it does not become ready. */
+/* New areas in RAM for queue q; and told to the device and enabled: false when it does not become
+ * ready. */
 void driver_queue_place(struct driver *d, unsigned q, uint16_t size);
 bool driver_queue_setup(struct driver *d, unsigned q, uint16_t size);
-void driver_queue_write(struct driver *d, unsigned q); /* tells the device size and areas of d->q[q], without enabling */
+void driver_queue_write(struct driver *d,
+	unsigned q); /* tells the device size and areas of d->q[q], without enabling */
 void driver_ok(struct driver *d);
 void driver_reset(struct driver *d); /* Status = 0 */
 /* All of the above with queues 0..nqueues-1; ends the test when the device refuses. */
@@ -95,17 +103,20 @@ void driver_start(struct driver *d, uint64_t features, unsigned nqueues, uint16_
 bool driver_needs_reset(struct driver *d);
 
 /* the available ring (§2.7.6) */
-/* A chain of n buffers, in the queue's own table or in an indirect one, made available. Returns the head. */
+/* A chain of n buffers, in the queue's own table or in an indirect one, made available. Returns the
+ * head. */
 uint16_t driver_add(struct driver *d, unsigned q, const struct buf *bufs, unsigned n);
 uint16_t driver_add_indirect(struct driver *d, unsigned q, const struct buf *bufs, unsigned n);
 /* The same in small steps, for drivers that lie. */
 void driver_desc(struct driver *d, unsigned q, uint16_t i, struct vring_desc desc);
-void driver_post(struct driver *d, unsigned q, uint16_t head); /* the next entry of avail.ring, and avail.idx */
+void driver_post(struct driver *d, unsigned q,
+	uint16_t head); /* the next entry of avail.ring, and avail.idx */
 void driver_avail_idx(struct driver *d, unsigned q, uint16_t idx);
 void driver_avail_flags(struct driver *d, unsigned q, uint16_t flags);
 void driver_used_event(struct driver *d, unsigned q, uint16_t idx); /* §2.7.10 */
 
-/* Signals the queue's ioeventfd, as KVM would, and lets the loop take it. Nothing happens when it is not wired. */
+/* Signals the queue's ioeventfd, as KVM would, and lets the loop take it. Nothing happens when it
+ * is not wired. */
 void driver_kick(struct driver *d, unsigned q);
 void driver_signal(struct driver *d, unsigned q); /* only signals it */
 /* True when the device asks to be kicked for the entry before avail.idx (§2.7.7.1). */

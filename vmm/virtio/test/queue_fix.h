@@ -1,4 +1,5 @@
-/* What both tests of the queue start from: a ring of 8 entries in fake RAM, ready, indirect tables allowed. */
+/* What both tests of the queue start from: a ring of 8 entries in fake RAM, ready, indirect tables
+ * allowed. */
 #ifndef SAMPAN_VIRTIO_TEST_QUEUE_FIX_H
 #define SAMPAN_VIRTIO_TEST_QUEUE_FIX_H
 

@@ -1,15 +1,20 @@
 /*
- * The block device with a driver that keeps the rules: every operation, its errors, its configuration, several queues, pause and
- * reset, through io_uring and through threads on a real file.
+ * The block device with a driver that keeps the rules: every operation, its errors, its
+ * configuration, several queues, pause and reset, through io_uring and through threads on a real
+ * file.
  */
 #define _GNU_SOURCE
 #include "virtio/test/blk_fix.h"
+
+#include <signal.h>
+#include <sys/resource.h>
 
 static struct virtio_blk_config config_of(struct fix *f)
 {
 	struct virtio_blk_config cfg = { 0 };
 
-	for (unsigned i = 0; i < offsetof(struct virtio_blk_config, max_secure_erase_sectors); i += 4)
+	for (unsigned i = 0; i < offsetof(struct virtio_blk_config, max_secure_erase_sectors);
+		i += 4)
 		driver_config(&f->d, i, (uint8_t *)&cfg + i, 4);
 	return cfg;
 }
@@ -18,9 +23,9 @@ static void says_what_it_is(void **state)
 {
 	struct fix *f = *state;
 	struct virtio_blk_config cfg;
-	uint64_t want = F(VIRTIO_BLK_F_SEG_MAX) | F(VIRTIO_BLK_F_BLK_SIZE) | F(VIRTIO_BLK_F_TOPOLOGY) |
-		F(VIRTIO_BLK_F_FLUSH) | F(VIRTIO_BLK_F_CONFIG_WCE) | F(VIRTIO_BLK_F_MQ) |
-		F(VIRTIO_BLK_F_WRITE_ZEROES) | F(VIRTIO_RING_F_EVENT_IDX) |
+	uint64_t want = F(VIRTIO_BLK_F_SEG_MAX) | F(VIRTIO_BLK_F_BLK_SIZE) |
+		F(VIRTIO_BLK_F_TOPOLOGY) | F(VIRTIO_BLK_F_FLUSH) | F(VIRTIO_BLK_F_CONFIG_WCE) |
+		F(VIRTIO_BLK_F_MQ) | F(VIRTIO_BLK_F_WRITE_ZEROES) | F(VIRTIO_RING_F_EVENT_IDX) |
 		F(VIRTIO_RING_F_INDIRECT_DESC) | F(VIRTIO_F_VERSION_1);
 
 	fill(f, DISK);
@@ -203,7 +208,9 @@ static void bad_ranges(void **state)
 	ready(f);
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct virtio_blk_discard_write_zeroes r[2] = { good,
-			{ .sector = bad[i].sector, .num_sectors = bad[i].sectors, .flags = bad[i].flags } };
+			{ .sector = bad[i].sector,
+				.num_sectors = bad[i].sectors,
+				.flags = bad[i].flags } };
 
 		assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, r, 2), bad[i].zero);
 		if (driver_features(&f->d) & F(VIRTIO_BLK_F_DISCARD))
@@ -215,7 +222,8 @@ static void bad_ranges(void **state)
 	}
 	memset(many, 0, sizeof(many));
 	assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, many, 17), VIRTIO_BLK_S_IOERR);
-	assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, many, 16), VIRTIO_BLK_S_OK); /* of nothing */
+	assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, many, 16),
+		VIRTIO_BLK_S_OK); /* of nothing */
 	assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, many, 0), VIRTIO_BLK_S_IOERR);
 	check_pattern(f, 0, DISK); /* one bad range, and none is touched */
 }
@@ -240,11 +248,14 @@ static void bad_places(void **state)
 
 	ready(f);
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct buf in = driver_in(&f->d, bad[i].len), out = driver_out(&f->d, NULL, bad[i].len);
+		struct buf in = driver_in(&f->d, bad[i].len),
+			   out = driver_out(&f->d, NULL, bad[i].len);
 
-		assert_int_equal(request(f, VIRTIO_BLK_T_IN, bad[i].sector, &in, 1, &len), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(request(f, VIRTIO_BLK_T_IN, bad[i].sector, &in, 1, &len),
+			VIRTIO_BLK_S_IOERR);
 		assert_int_equal(len, 0); /* the status byte comes after a gap */
-		assert_int_equal(request(f, VIRTIO_BLK_T_OUT, bad[i].sector, &out, 1, &len), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(request(f, VIRTIO_BLK_T_OUT, bad[i].sector, &out, 1, &len),
+			VIRTIO_BLK_S_IOERR);
 		assert_int_equal(len, 1);
 	}
 	check_pattern(f, 0, DISK);
@@ -262,16 +273,28 @@ static void unknown_types(void **state)
 	check_works(f);
 }
 
-/* The host takes the file's end away: the guest is told of an error, and goes on. */
+/* The host takes the file's end away, then refuses to store any more there, as when it runs out of
+ * space: the guest is told of an error, and goes on. */
 static void host_errors(void **state)
 {
 	struct fix *f = *state;
+	struct rlimit old, low;
 	struct buf b;
 
 	ready(f);
 	assert_int_equal(ftruncate(f->fd, 4096), 0);
 	b = driver_in(&f->d, 512);
 	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 100, &b, 1, NULL), VIRTIO_BLK_S_IOERR);
+	check_works(f);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	low = (struct rlimit){ .rlim_cur = 4096, .rlim_max = old.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	b.in = false;
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 100, &b, 1, NULL), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 100, &b, 1, NULL), VIRTIO_BLK_S_OK);
 	check_works(f);
 }
 
@@ -357,7 +380,8 @@ static void several_queues(void **state)
 static void post_reads(struct fix *f, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct buf b[3] = { header(f, VIRTIO_BLK_T_IN, i), driver_in(&f->d, 512), status_buf(f) };
+		struct buf b[3] = { header(f, VIRTIO_BLK_T_IN, i), driver_in(&f->d, 512),
+			status_buf(f) };
 
 		driver_add_indirect(&f->d, 0, b, 3);
 	}
@@ -379,7 +403,8 @@ static void interrupts_when_wanted(void **state)
 	check_works(f);
 	assert_true(driver_wait_irq(&f->d));
 	post_reads(f, 1);
-	assert_true(driver_kick_wanted(&f->d, 0)); /* the queue was emptied, so the next entry is worth a kick */
+	assert_true(driver_kick_wanted(&f->d,
+		0)); /* the queue was emptied, so the next entry is worth a kick */
 }
 
 static void full_queue_at_once(void **state)
@@ -406,7 +431,8 @@ static void full_queue_at_once(void **state)
 	}
 }
 
-/* More queues' worth of requests than there are slots: those that find none wait, and none is lost. */
+/* More queues' worth of requests than there are slots: those that find none wait, and none is lost.
+ */
 static void more_than_there_are_slots(void **state)
 {
 	struct fix *f = *state;
@@ -438,8 +464,9 @@ static void pause_waits_and_resume_goes_on(void **state)
 
 	ready(f);
 	post_reads(f, 32);
-	driver_signal(&f->d, 0);
-	driver_turn(&f->d);
+	virtio_lock(f->d.dev); /* as the loop would, but without the loop's bringing completions */
+	f->d.dev->ops->kick(f->d.dev, 0);
+	virtio_unlock(f->d.dev);
 	virtio_mmio_pause(f->d.m);
 	before = driver_used_idx(&f->d, 0);
 	assert_int_equal(before, 32); /* all that were begun have ended */
@@ -478,13 +505,17 @@ static void costs_little_at_idle(void **state)
 	fill(f, DISK);
 	before = resident_kib();
 	plug(f, (struct vm_disk){ .queues = 8 }, 1);
-	assert_true(resident_kib() - before <= 128); /* slots untouched: 550 KiB; the sanitizer adds its own */
+	assert_true(resident_kib() - before <=
+		128); /* slots untouched: 550 KiB; the sanitizer adds its own */
 }
 
 static void refuses_bad_configurations(void **state)
 {
 	struct fix *f = *state;
-	struct virtio_env env = { .mem = &f->d.mem, .loop = f->d.loop, .label = "disk0", .cpus = 1 };
+	struct virtio_env env = { .mem = &f->d.mem,
+		.loop = f->d.loop,
+		.label = "disk0",
+		.cpus = 1 };
 	struct vm_disk cfg = { .path = f->path, .fd = -1, .io = f->io };
 	struct virtio_dev *dev = NULL;
 	struct err err = { 0 };

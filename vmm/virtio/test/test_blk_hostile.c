@@ -1,14 +1,17 @@
 /*
- * The block device with a driver that breaks the rules: malformed chains and requests, one head twice in flight, a reset with a
- * queue full of requests in flight, sizes at their extremes, writes to a read-only disk. After each the device lives: it
- * answered with an error, or broke and works again after a reset.
+ * The block device with a driver that breaks the rules: malformed chains and requests, one head
+ * twice in flight, a reset with a queue full of requests in flight, sizes at their extremes, writes
+ * to a read-only disk. After each the device lives: it answered with an error, or broke and works
+ * again after a reset.
  */
 #define _GNU_SOURCE
 #include "virtio/test/blk_fix.h"
 
-static void raw(struct fix *f, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
+static void raw(struct fix *f, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
+	uint16_t next)
 {
-	driver_desc(&f->d, 0, i, (struct vring_desc){ .addr = addr, .len = len, .flags = flags, .next = next });
+	driver_desc(&f->d, 0, i,
+		(struct vring_desc){ .addr = addr, .len = len, .flags = flags, .next = next });
 }
 
 /* G04 */
@@ -69,7 +72,8 @@ static void bad_indirect_tables(void **state)
 	check_broken(f);
 }
 
-/* A request of the longest chain that the queue holds, the header and the status split as far as that goes. */
+/* A request of the longest chain that the queue holds, the header and the status split as far as
+ * that goes. */
 static void longest_chain(void **state)
 {
 	struct fix *f = *state;
@@ -117,11 +121,13 @@ static void empty_buffers(void **state)
 	/* a transfer of nothing */
 	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 0, NULL, 0, NULL), VIRTIO_BLK_S_OK);
 	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, DISK / 512, NULL, 0, NULL), VIRTIO_BLK_S_OK);
-	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, DISK / 512 + 1, NULL, 0, NULL), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, DISK / 512 + 1, NULL, 0, NULL),
+		VIRTIO_BLK_S_IOERR);
 	assert_int_equal(request(f, VIRTIO_BLK_T_GET_ID, 0, NULL, 0, NULL), VIRTIO_BLK_S_OK);
 }
 
-/* G10: each posting is answered, with the head it came with; in whatever order the host ends them. */
+/* G10: each posting is answered, with the head it came with; in whatever order the host ends them.
+ */
 static void same_head_twice(void **state)
 {
 	struct fix *f = *state;
@@ -148,7 +154,8 @@ static void same_head_twice(void **state)
 	restart(f);
 }
 
-/* G09: one head, posted again as often as the ring turns; requests in flight stay bounded, none is lost. */
+/* G09: one head, posted again as often as the ring turns; requests in flight stay bounded, none is
+ * lost. */
 static void one_head_without_end(void **state)
 {
 	struct fix *f = *state;
@@ -214,7 +221,8 @@ static void reset_in_flight(void **state)
 		}
 		memset(f->d.ram, 0x5a, DRIVER_RAM_SIZE);
 		driver_turn(&f->d);
-		assert_memory_equal(f->d.ram, f->d.ram + 1, DRIVER_RAM_SIZE - 1); /* still all alike */
+		assert_memory_equal(f->d.ram, f->d.ram + 1,
+			DRIVER_RAM_SIZE - 1); /* still all alike */
 		restart(f);
 	}
 }
@@ -226,7 +234,8 @@ static void end_in_flight(void **state)
 
 	ready(f);
 	for (unsigned i = 0; i < QUEUE; i++) {
-		struct buf b[3] = { header(f, VIRTIO_BLK_T_IN, i), driver_in(&f->d, 8192), status_buf(f) };
+		struct buf b[3] = { header(f, VIRTIO_BLK_T_IN, i), driver_in(&f->d, 8192),
+			status_buf(f) };
 
 		driver_add_indirect(&f->d, 0, b, 3);
 	}
@@ -326,14 +335,17 @@ static void largest_requests(void **state)
 			uint8_t status;
 
 			for (unsigned j = 1; j < QUEUE - 1; j++)
-				b[j] = (struct buf){ .gpa = DRIVER_RAM, .len = DRIVER_RAM_SIZE, .in = in };
+				b[j] = (struct buf){ .gpa = DRIVER_RAM,
+					.len = DRIVER_RAM_SIZE,
+					.in = in };
 			b[QUEUE - 1] = (struct buf){ .gpa = DRIVER_RAM2, .len = 1, .in = true };
 			driver_add(&f->d, 0, b, QUEUE);
 			driver_signal(&f->d, 0);
 			status = wait_status(f, 0, b[QUEUE - 1], NULL);
 			if (types[i] == 77)
 				assert_int_equal(status, VIRTIO_BLK_S_UNSUPP);
-			else if (types[i] == VIRTIO_BLK_T_GET_ID && in) /* wrote the id over everything: start anew */
+			else if (types[i] == VIRTIO_BLK_T_GET_ID &&
+				in) /* wrote the id over everything: start anew */
 				assert_int_equal(status, VIRTIO_BLK_S_OK);
 			else if (types[i] == VIRTIO_BLK_T_IN && in)
 				assert_int_equal(status, VIRTIO_BLK_S_IOERR);
@@ -349,7 +361,8 @@ static void a_thousand_errors(void **state)
 
 	ready(f);
 	for (unsigned i = 0; i < 1000; i++)
-		assert_int_equal(request(f, VIRTIO_BLK_T_OUT, UINT64_MAX - i, NULL, 0, NULL), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(request(f, VIRTIO_BLK_T_OUT, UINT64_MAX - i, NULL, 0, NULL),
+			VIRTIO_BLK_S_IOERR);
 	check_works(f);
 }
 
@@ -363,12 +376,15 @@ static void readonly_refuses(void **state)
 	fill(f, DISK);
 	plug(f, (struct vm_disk){ .queues = 1, .readonly = true }, 1);
 	assert_true(driver_features(&f->d) & F(VIRTIO_BLK_F_RO));
-	assert_false(driver_features(&f->d) & (F(VIRTIO_BLK_F_DISCARD) | F(VIRTIO_BLK_F_WRITE_ZEROES)));
-	for (unsigned i = 0; i < 2; i++) { /* with and without the driver's knowing that it is read-only */
+	assert_false(
+		driver_features(&f->d) & (F(VIRTIO_BLK_F_DISCARD) | F(VIRTIO_BLK_F_WRITE_ZEROES)));
+	for (unsigned i = 0; i < 2;
+		i++) { /* with and without the driver's knowing that it is read-only */
 		driver_start(&f->d, i ? driver_features(&f->d) : 0, 1, QUEUE);
 		b = driver_out(&f->d, NULL, 4096);
 		assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 0, &b, 1, NULL), VIRTIO_BLK_S_IOERR);
-		assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 0, NULL, 0, NULL), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 0, NULL, 0, NULL),
+			VIRTIO_BLK_S_IOERR);
 		assert_int_equal(ranged(f, VIRTIO_BLK_T_DISCARD, &r, 1), VIRTIO_BLK_S_IOERR);
 		assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, &r, 1), VIRTIO_BLK_S_IOERR);
 		r.flags = VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;

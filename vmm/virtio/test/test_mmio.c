@@ -1,4 +1,5 @@
-/* The virtio-mmio transport with a driver that keeps the rules: virtio 1.2 §2.1, §2.2, §2.5, §3.1, §4.2.2, §4.2.3. */
+/* The virtio-mmio transport with a driver that keeps the rules: virtio 1.2 §2.1, §2.2, §2.5, §3.1,
+ * §4.2.2, §4.2.3. */
 #include "virtio/test/toy.h"
 
 static void says_what_it_is(void **state)
@@ -21,7 +22,8 @@ static void has_no_shared_memory(void **state)
 
 	for (uint32_t id = 0; id < 3; id++) {
 		driver_set(&f->d, 0x0ac, id);
-		for (uint32_t reg = VIRTIO_MMIO_SHM_LEN_LOW; reg <= VIRTIO_MMIO_SHM_BASE_HIGH; reg += 4)
+		for (uint32_t reg = VIRTIO_MMIO_SHM_LEN_LOW; reg <= VIRTIO_MMIO_SHM_BASE_HIGH;
+			reg += 4)
 			assert_int_equal(driver_get(&f->d, reg), UINT32_MAX);
 	}
 }
@@ -59,7 +61,8 @@ static void agrees_on_features(void **state)
 		assert_int_equal(driver_negotiate(&f->d, t[i].features), t[i].good);
 		driver_queue_setup(&f->d, 0, TOY_SIZE);
 		driver_ok(&f->d);
-		assert_int_equal(f->toy->dev.started, t[i].good); /* §3.1.1: no DRIVER_OK without FEATURES_OK */
+		assert_int_equal(f->toy->dev.started,
+			t[i].good); /* §3.1.1: no DRIVER_OK without FEATURES_OK */
 		if (t[i].good)
 			assert_int_equal(f->toy->dev.acked, t[i].features | VERSION_1);
 	}
@@ -76,7 +79,8 @@ static void refuses_a_legacy_driver(void **state)
 	driver_set(&f->d, VIRTIO_MMIO_STATUS, DRIVER_STATUS_LIVE & ~VIRTIO_CONFIG_S_DRIVER_OK);
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_STATUS),
 		VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-	driver_set(&f->d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1); /* refused, it may ask for less or more */
+	driver_set(&f->d, VIRTIO_MMIO_DRIVER_FEATURES_SEL,
+		1); /* refused, it may ask for less or more */
 	driver_set(&f->d, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(VERSION_1 >> 32));
 	driver_set(&f->d, VIRTIO_MMIO_STATUS, DRIVER_STATUS_LIVE & ~VIRTIO_CONFIG_S_DRIVER_OK);
 	assert_true(driver_get(&f->d, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_FEATURES_OK);
@@ -88,7 +92,8 @@ static void status_goes_one_way(void **state)
 
 	driver_start(&f->d, 0, 1, TOY_SIZE);
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_STATUS), DRIVER_STATUS_LIVE);
-	driver_set(&f->d, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE); /* §2.1.1: no bit is cleared */
+	driver_set(&f->d, VIRTIO_MMIO_STATUS,
+		VIRTIO_CONFIG_S_ACKNOWLEDGE); /* §2.1.1: no bit is cleared */
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_STATUS), DRIVER_STATUS_LIVE);
 	driver_set(&f->d, VIRTIO_MMIO_STATUS, 0xffffff00);
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_STATUS), DRIVER_STATUS_LIVE);
@@ -149,7 +154,8 @@ static void ring_features_reach_the_queue(void **state)
 	}
 }
 
-/* With EVENT_IDX, entries that come while the device looks away are still found, and no kick is lost. */
+/* With EVENT_IDX, entries that come while the device looks away are still found, and no kick is
+ * lost. */
 static void kicks_are_asked_for_again(void **state)
 {
 	struct fix *f = *state;
@@ -175,7 +181,9 @@ static void reset_is_as_new(void **state)
 	driver_start(&f->d, TOY_FEATURE, 2, TOY_SIZE);
 	works(f, 1);
 	virtio_config_changed(&f->toy->dev);
+	f->d.lowered = 0;
 	driver_reset(&f->d);
+	assert_int_equal(f->d.lowered, 1);
 	assert_int_equal(f->toy->stops, 1);
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_STATUS), 0);
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
@@ -243,9 +251,12 @@ static void interrupts_are_acknowledged(void **state)
 	virtio_config_changed(&f->toy->dev);
 	assert_true(driver_take_irq(&f->d));
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_INTERRUPT_STATUS), 3);
+	f->d.lowered = 0;
 	driver_set(&f->d, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
+	assert_int_equal(f->d.lowered, 0); /* the other reason stands */
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
 	driver_set(&f->d, VIRTIO_MMIO_INTERRUPT_ACK, 0xffffffff);
+	assert_int_equal(f->d.lowered, 1);
 	assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 	driver_avail_flags(&f->d, 0, VRING_AVAIL_F_NO_INTERRUPT);
 	virtio_notify(&f->toy->dev, 0);
@@ -313,7 +324,8 @@ static void pauses_and_resumes(void **state)
 	works(f, 0);
 }
 
-/* The kicks of a vhost device are vhost's: wired, handed out, not watched; its interrupts always look like the queue's. */
+/* The kicks of a vhost device are vhost's: wired, handed out, not watched; its interrupts always
+ * look like the queue's. */
 static void the_kernel_takes_over(void **state)
 {
 	struct fix *f = *state;
@@ -329,7 +341,8 @@ static void the_kernel_takes_over(void **state)
 	virtio_mmio_pause(f->d.m);
 	virtio_mmio_resume(f->d.m);
 	assert_int_equal(f->toy->kicks[0], 0);
-	assert_int_equal(read(f->d.kick_fd[0], &n, sizeof(n)), sizeof(n)); /* still there for vhost */
+	assert_int_equal(read(f->d.kick_fd[0], &n, sizeof(n)),
+		sizeof(n)); /* still there for vhost */
 	while (driver_take_irq(&f->d))
 		continue;
 	works(f, 1); /* this one is the device's own */
@@ -382,7 +395,8 @@ static void frees_in_any_state(void **state UNUSED)
 		assert_int_equal(fix_new(&inner), 0);
 		f = inner;
 		if (how == 1)
-			assert_true(driver_negotiate(&f->d, 0) && driver_queue_setup(&f->d, 0, TOY_SIZE));
+			assert_true(driver_negotiate(&f->d, 0) &&
+				driver_queue_setup(&f->d, 0, TOY_SIZE));
 		if (how >= 2)
 			driver_start(&f->d, 0, TOY_QUEUES, TOY_SIZE);
 		if (how == 3)

@@ -1,19 +1,21 @@
 /*
- * The transport with a driver that lies. The numbers are the hostile guest's cases: G01 registers after DRIVER_OK, G02 sizes,
- * G03 selectors, G04...G09 rings, G11 resets, G19 the configuration space. The oracle: ignored or DEVICE_NEEDS_RESET, and after
- * a reset the device works.
+ * The transport with a driver that lies. The numbers are the hostile guest's cases: G01 registers
+ * after DRIVER_OK, G02 sizes, G03 selectors, G04...G09 rings, G11 resets, G19 the configuration
+ * space. The oracle: ignored or DEVICE_NEEDS_RESET, and after a reset the device works.
  */
 #include <pthread.h>
 #include "virtio/test/toy.h"
 
-static const uint32_t junk[] = { 0, 1, 2, 3, TOY_QUEUES, TOY_SIZE + 1, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff,
-	0x80000000, 0xfffffffe, 0xffffffff };
+static const uint32_t junk[] = { 0, 1, 2, 3, TOY_QUEUES, TOY_SIZE + 1, 0x7fff, 0x8000, 0xffff,
+	0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff };
 
 static void after_driver_ok_nothing_moves(void **state) /* G01 */
 {
-	static const uint32_t regs[] = { VIRTIO_MMIO_QUEUE_NUM, VIRTIO_MMIO_QUEUE_READY, VIRTIO_MMIO_QUEUE_DESC_LOW,
-		VIRTIO_MMIO_QUEUE_DESC_HIGH, VIRTIO_MMIO_QUEUE_AVAIL_LOW, VIRTIO_MMIO_QUEUE_AVAIL_HIGH,
-		VIRTIO_MMIO_QUEUE_USED_LOW, VIRTIO_MMIO_QUEUE_USED_HIGH, VIRTIO_MMIO_DRIVER_FEATURES };
+	static const uint32_t regs[] = { VIRTIO_MMIO_QUEUE_NUM, VIRTIO_MMIO_QUEUE_READY,
+		VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_MMIO_QUEUE_DESC_HIGH,
+		VIRTIO_MMIO_QUEUE_AVAIL_LOW, VIRTIO_MMIO_QUEUE_AVAIL_HIGH,
+		VIRTIO_MMIO_QUEUE_USED_LOW, VIRTIO_MMIO_QUEUE_USED_HIGH,
+		VIRTIO_MMIO_DRIVER_FEATURES };
 	struct fix *f = *state;
 
 	driver_start(&f->d, TOY_FEATURE, 2, TOY_SIZE);
@@ -63,8 +65,8 @@ static void features_after_features_ok(void **state) /* G01 */
 
 static void sizes(void **state) /* G02 */
 {
-	static const uint32_t bad[] = { 0, 3, TOY_SIZE - 1, TOY_SIZE + 1, TOY_SIZE * 2, 0xffff, 0x10000,
-		0x10000 + TOY_SIZE, 0x80000000, 0xffffffff };
+	static const uint32_t bad[] = { 0, 3, TOY_SIZE - 1, TOY_SIZE + 1, TOY_SIZE * 2, 0xffff,
+		0x10000, 0x10000 + TOY_SIZE, 0x80000000, 0xffffffff };
 	struct fix *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -85,8 +87,8 @@ static void sizes(void **state) /* G02 */
 
 static void areas_that_are_no_ram(void **state)
 {
-	static const uint64_t bad[] = { 0, 8, DRIVER_GPA, DRIVER_RAM_END - 16, DRIVER_RAM_END, DRIVER_RAM + 1,
-		UINT64_MAX - 15, UINT64_MAX };
+	static const uint64_t bad[] = { 0, 8, DRIVER_GPA, DRIVER_RAM_END - 16, DRIVER_RAM_END,
+		DRIVER_RAM + 1, UINT64_MAX - 15, UINT64_MAX };
 	struct fix *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -116,10 +118,12 @@ static void selectors(void **state) /* G03 */
 			driver_set(&f->d, VIRTIO_MMIO_QUEUE_SEL, sel);
 			assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_QUEUE_NUM_MAX),
 				sel < TOY_QUEUES ? TOY_SIZE : 0);
-			assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_QUEUE_READY), live && sel < TOY_QUEUES);
+			assert_int_equal(driver_get(&f->d, VIRTIO_MMIO_QUEUE_READY),
+				live && sel < TOY_QUEUES);
 			if (sel < TOY_QUEUES)
 				continue;
-			for (uint32_t reg = VIRTIO_MMIO_QUEUE_NUM; reg <= VIRTIO_MMIO_QUEUE_USED_HIGH; reg += 4)
+			for (uint32_t reg = VIRTIO_MMIO_QUEUE_NUM;
+				reg <= VIRTIO_MMIO_QUEUE_USED_HIGH; reg += 4)
 				if (reg < VIRTIO_MMIO_INTERRUPT_STATUS || reg > VIRTIO_MMIO_STATUS)
 					driver_set(&f->d, reg, 1);
 		}
@@ -216,7 +220,8 @@ static void empty_buffers(void **state) /* G07 */
 	assert_false(driver_needs_reset(&f->d));
 }
 
-/* One head, a hundred thousand times, in full rings: each is answered, nothing piles up (the sanitizer counts leaks). */
+/* One head, a hundred thousand times, in full rings: each is answered, nothing piles up (the
+ * sanitizer counts leaks). */
 static void one_head_again_and_again(void **state) /* G09 */
 {
 	struct fix *f = *state;
@@ -235,7 +240,8 @@ static void one_head_again_and_again(void **state) /* G09 */
 	assert_false(driver_needs_reset(&f->d));
 }
 
-/* Register accesses are 4 bytes wide and aligned (§4.2.2.2); all others read 0 and write nothing. */
+/* Register accesses are 4 bytes wide and aligned (§4.2.2.2); all others read 0 and write nothing.
+ */
 static void odd_register_accesses(void **state) /* G19 */
 {
 	static const unsigned lens[] = { 1, 2, 4, 8 };
@@ -295,7 +301,8 @@ static void configuration_reads(void **state) /* G19 */
 			memset(data, 0xee, sizeof(data));
 			driver_config(&f->d, off, data, lens[l]);
 			for (unsigned i = 0; i < lens[l]; i++)
-				assert_int_equal(data[i], off + i < TOY_CONFIG ? 0x40 + off + i : 0);
+				assert_int_equal(data[i],
+					off + i < TOY_CONFIG ? 0x40 + off + i : 0);
 			assert_int_equal(data[lens[l]], 0xee);
 		}
 }
@@ -331,7 +338,8 @@ static void configuration_writes(void **state) /* G19 */
 	assert_memory_equal(f->toy->dev.config, before, TOY_WRITABLE);
 }
 
-/* Several vCPUs write all registers while the loop serves kicks. Whoever loses, nothing breaks (G11, G22). */
+/* Several vCPUs write all registers while the loop serves kicks. Whoever loses, nothing breaks
+ * (G11, G22). */
 struct racer {
 	struct fix *f;
 	uint32_t seed;
@@ -348,7 +356,8 @@ static void *race(void *arg)
 			driver_reset(&f->d);
 		driver_set(&f->d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
 		driver_set(&f->d, VIRTIO_MMIO_DRIVER_FEATURES, 1);
-		driver_set(&f->d, VIRTIO_MMIO_STATUS, DRIVER_STATUS_LIVE & ~VIRTIO_CONFIG_S_DRIVER_OK);
+		driver_set(&f->d, VIRTIO_MMIO_STATUS,
+			DRIVER_STATUS_LIVE & ~VIRTIO_CONFIG_S_DRIVER_OK);
 		driver_queue_write(&f->d, r->seed >> 30 & 1);
 		driver_set(&f->d, VIRTIO_MMIO_QUEUE_READY, 1);
 		driver_set(&f->d, VIRTIO_MMIO_STATUS, DRIVER_STATUS_LIVE);

@@ -1,4 +1,5 @@
-/* The split queue with a driver that keeps the rules (virtio 1.2 §2.7): set-up, chains, kicks, interrupts, chains as bytes. */
+/* The split queue with a driver that keeps the rules (virtio 1.2 §2.7): set-up, chains, kicks,
+ * interrupts, chains as bytes. */
 #include "virtio/test/queue_fix.h"
 
 /* enabling */
@@ -8,8 +9,11 @@ static void sizes(void **state)
 	struct fix *f = *state;
 
 	for (uint32_t size = 0; size <= UINT16_MAX; size++) {
-		struct queue q = { .max = 256, .size = (uint16_t)size, .desc = DRIVER_RAM,
-			.avail = DRIVER_RAM + MiB, .used = DRIVER_RAM + 2 * MiB };
+		struct queue q = { .max = 256,
+			.size = (uint16_t)size,
+			.desc = DRIVER_RAM,
+			.avail = DRIVER_RAM + MiB,
+			.used = DRIVER_RAM + 2 * MiB };
 		bool good = size && size <= 256 && !(size & (size - 1));
 
 		assert_int_equal(queue_enable(&q, &f->d.mem), good ? 0 : -EINVAL);
@@ -31,7 +35,8 @@ static void areas(void **state)
 		} t[] = {
 			{ DRIVER_RAM, true },
 			{ ALIGN_DOWN(DRIVER_RAM_END - len[area], align[area]), true },
-			{ ALIGN_DOWN(DRIVER_RAM_END - len[area], align[area]) + align[area], false },
+			{ ALIGN_DOWN(DRIVER_RAM_END - len[area], align[area]) + align[area],
+				false },
 			{ DRIVER_RAM_END - align[area], false },
 			{ DRIVER_RAM + 1, false },
 			{ DRIVER_RAM + align[area] / 2, false },
@@ -48,8 +53,11 @@ static void areas(void **state)
 		};
 
 		for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-			struct queue q = { .max = 256, .size = 16, .desc = DRIVER_RAM + MiB,
-				.avail = DRIVER_RAM + 2 * MiB, .used = DRIVER_RAM + 3 * MiB };
+			struct queue q = { .max = 256,
+				.size = 16,
+				.desc = DRIVER_RAM + MiB,
+				.avail = DRIVER_RAM + 2 * MiB,
+				.used = DRIVER_RAM + 3 * MiB };
 
 			*(area == DESC ? &q.desc : area == AVAIL ? &q.avail : &q.used) = t[i].gpa;
 			assert_int_equal(queue_enable(&q, &f->d.mem), t[i].good ? 0 : -EFAULT);
@@ -92,8 +100,8 @@ static void an_unready_queue_does_nothing(void **state)
 static void a_request(void **state)
 {
 	struct fix *f = *state;
-	struct buf b[] = { driver_out(&f->d, "head", 4), driver_out(&f->d, "body!", 5), driver_in(&f->d, 7),
-		driver_in(&f->d, 1) };
+	struct buf b[] = { driver_out(&f->d, "head", 4), driver_out(&f->d, "body!", 5),
+		driver_in(&f->d, 7), driver_in(&f->d, 1) };
 	uint16_t head;
 
 	assert_true(queue_empty(&f->q, &f->d.mem));
@@ -139,7 +147,8 @@ static void direct_then_indirect(void **state)
 	uint64_t table = driver_alloc(&f->d, 32, 16);
 	struct vring_desc inner[] = { { f->data + 8, 8, VRING_DESC_F_NEXT, 1 },
 		{ f->data + 16, 8, VRING_DESC_F_WRITE, 0 } };
-	struct vring_desc outer[] = { { f->data, 8, VRING_DESC_F_NEXT, 1 }, { table, 32, VRING_DESC_F_INDIRECT, 0 } };
+	struct vring_desc outer[] = { { f->data, 8, VRING_DESC_F_NEXT, 1 },
+		{ table, 32, VRING_DESC_F_INDIRECT, 0 } };
 
 	memcpy(driver_ptr(&f->d, table), inner, sizeof(inner));
 	post(f, outer, 2);
@@ -163,7 +172,8 @@ static void a_table_marked_writable(void **state)
 	assert_int_equal(f->c.nin, 0);
 }
 
-/* The chain is of the bytes at the time of the pop, whatever another vCPU writes afterwards (G22). */
+/* The chain is of the bytes at the time of the pop, whatever another vCPU writes afterwards (G22).
+ */
 static void what_was_popped_stays(void **state)
 {
 	struct fix *f = *state;
@@ -255,7 +265,8 @@ static void kick_flag(void **state)
 	assert_true(queue_want_kick(&f->q, &f->d.mem, true)); /* look again */
 }
 
-/* §2.7.10: with EVENT_IDX the flag stays 0 and the word behind the used ring says for which entry. */
+/* §2.7.10: with EVENT_IDX the flag stays 0 and the word behind the used ring says for which entry.
+ */
 static void kick_event(void **state)
 {
 	struct fix *f = *state;
@@ -271,7 +282,8 @@ static void kick_event(void **state)
 			assert_true(vring_need_event(*event, (uint16_t)(i + 1), (uint16_t)i));
 			queue_want_kick(&f->q, &f->d.mem, false);
 			for (uint16_t n = 1; n <= SIZE; n++) /* whatever is added now, no kick */
-				assert_false(vring_need_event(*event, (uint16_t)(i + n), (uint16_t)i));
+				assert_false(
+					vring_need_event(*event, (uint16_t)(i + n), (uint16_t)i));
 		}
 		driver_add(&f->d, 0, &b, 1);
 		assert_int_equal(pop(f), 1);
@@ -305,7 +317,8 @@ static void the_first_interrupt(void **state)
 	assert_false(queue_want_irq(&f->q, &f->d.mem));
 }
 
-/* used_event = e: an interrupt when entry e was among those pushed since the last look (§2.7.7.2). */
+/* used_event = e: an interrupt when entry e was among those pushed since the last look (§2.7.7.2).
+ */
 static void interrupt_event(void **state)
 {
 	static const struct {
@@ -334,7 +347,8 @@ static void interrupt_event(void **state)
 			f->q.next_used = f->q.signalled = starts[s];
 			f->q.signalled_valid = true;
 			driver_used_event(&f->d, 0, (uint16_t)(starts[s] + t[i].event));
-			driver_avail_flags(&f->d, 0, VRING_AVAIL_F_NO_INTERRUPT); /* means nothing now */
+			driver_avail_flags(&f->d, 0,
+				VRING_AVAIL_F_NO_INTERRUPT); /* means nothing now */
 			for (uint16_t n = 0; n < t[i].pushes; n++)
 				queue_push(&f->q, &f->d.mem, 0, 0);
 			assert_int_equal(queue_want_irq(&f->q, &f->d.mem), t[i].irq);
@@ -347,8 +361,9 @@ static void interrupt_event(void **state)
 static void reads_and_writes(void **state)
 {
 	struct fix *f = *state;
-	struct buf b[] = { driver_out(&f->d, "ab", 2), driver_out(&f->d, NULL, 0), driver_out(&f->d, "cdef", 4),
-		driver_in(&f->d, 3), driver_in(&f->d, 0), driver_in(&f->d, 2) };
+	struct buf b[] = { driver_out(&f->d, "ab", 2), driver_out(&f->d, NULL, 0),
+		driver_out(&f->d, "cdef", 4), driver_in(&f->d, 3), driver_in(&f->d, 0),
+		driver_in(&f->d, 2) };
 	char got[8];
 
 	driver_add(&f->d, 0, b, ARRAY_SIZE(b));
@@ -382,8 +397,8 @@ static void reads_and_writes(void **state)
 static void pieces(void **state)
 {
 	struct fix *f = *state;
-	struct buf b[] = { driver_out(&f->d, "ab", 2), driver_out(&f->d, NULL, 0), driver_out(&f->d, "cdef", 4),
-		driver_out(&f->d, "g", 1), driver_in(&f->d, 3) };
+	struct buf b[] = { driver_out(&f->d, "ab", 2), driver_out(&f->d, NULL, 0),
+		driver_out(&f->d, "cdef", 4), driver_out(&f->d, "g", 1), driver_in(&f->d, 3) };
 	struct iovec iov[4];
 	size_t got;
 

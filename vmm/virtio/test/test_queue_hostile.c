@@ -1,10 +1,12 @@
 /*
- * The split queue with a driver that lies. The numbers G04...G14 are the hostile guest's cases: head out of range, loops,
- * indirect tables, empty buffers, jumping indices, addresses that are no RAM. The oracle: -EINVAL, nothing moved, nothing touched.
+ * The split queue with a driver that lies. The numbers G04...G14 are the hostile guest's cases:
+ * head out of range, loops, indirect tables, empty buffers, jumping indices, addresses that are no
+ * RAM. The oracle: -EINVAL, nothing moved, nothing touched.
  */
 #include "virtio/test/queue_fix.h"
 
-/* A queue of SIZE whose table goes on with good descriptors: a walk that leaves it finds something. */
+/* A queue of SIZE whose table goes on with good descriptors: a walk that leaves it finds something.
+ */
 static void enable_with_more_behind(struct fix *f)
 {
 	enable(f, 4 * SIZE);
@@ -57,7 +59,8 @@ static void chains_that_loop(void **state) /* G05 */
 		enable(f, SIZE);
 		for (uint16_t i = 0; i < period; i++)
 			driver_desc(&f->d, 0, i,
-				(struct vring_desc){ f->data, 0, VRING_DESC_F_NEXT, (uint16_t)((i + 1) % period) });
+				(struct vring_desc){ f->data, 0, VRING_DESC_F_NEXT,
+					(uint16_t)((i + 1) % period) });
 		driver_post(&f->d, 0, 0);
 		refused(f);
 	}
@@ -81,7 +84,8 @@ static void the_longest_chain(void **state)
 	}
 }
 
-/* n descriptors of the queue's own table, then a table of m: together no more than the queue's size. */
+/* n descriptors of the queue's own table, then a table of m: together no more than the queue's
+ * size. */
 static void a_chain_too_long_over_two_tables(void **state)
 {
 	struct fix *f = *state;
@@ -94,12 +98,14 @@ static void a_chain_too_long_over_two_tables(void **state)
 			enable(f, SIZE);
 			for (uint16_t i = 0; i < n; i++)
 				driver_desc(&f->d, 0, i,
-					(struct vring_desc){ f->data, 1, VRING_DESC_F_NEXT, (uint16_t)(i + 1) });
+					(struct vring_desc){ f->data, 1, VRING_DESC_F_NEXT,
+						(uint16_t)(i + 1) });
 			driver_desc(&f->d, 0, n,
-				(struct vring_desc){ table, 16 * (uint32_t)m, VRING_DESC_F_INDIRECT, 0 });
+				(struct vring_desc){ table, 16 * (uint32_t)m, VRING_DESC_F_INDIRECT,
+					0 });
 			for (uint16_t i = 0; i < m; i++)
-				in[i] = (struct vring_desc){ f->data, 1, i < m - 1 ? VRING_DESC_F_NEXT : 0,
-					(uint16_t)(i + 1) };
+				in[i] = (struct vring_desc){ f->data, 1,
+					i < m - 1 ? VRING_DESC_F_NEXT : 0, (uint16_t)(i + 1) };
 			driver_post(&f->d, 0, 0);
 			assert_int_equal(pop(f), n + m <= SIZE ? 1 : -EINVAL);
 		}
@@ -142,7 +148,8 @@ static void indirect_tables(void **state) /* G06 */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		struct vring_desc d = { t[i].addr, t[i].len, (uint16_t)(VRING_DESC_F_INDIRECT | t[i].flags), 1 };
+		struct vring_desc d = { t[i].addr, t[i].len,
+			(uint16_t)(VRING_DESC_F_INDIRECT | t[i].flags), 1 };
 		struct vring_desc one = { f->data, 1, 0, 0 };
 
 		enable(f, SIZE);
@@ -236,7 +243,8 @@ static void index_jumps(void **state) /* G08 */
 	struct fix *f = *state;
 
 	b = driver_in(&f->d, 1);
-	driver_desc(&f->d, 0, 0, (struct vring_desc){ f->data, 1, 0, 0 }); /* what the ring's zeros name is good */
+	driver_desc(&f->d, 0, 0,
+		(struct vring_desc){ f->data, 1, 0, 0 }); /* what the ring's zeros name is good */
 	for (unsigned start = 0; start <= 65535; start += 13107)
 		for (size_t i = 0; i < ARRAY_SIZE(ahead); i++) {
 			f->q.next_avail = (uint16_t)start;
@@ -260,9 +268,9 @@ static void addresses_that_are_no_ram(void **state) /* G13, G14 */
 		uint32_t len;
 		bool ram;
 	} t[] = {
-		{ DRIVER_GPA, 4, false },		  /* our own registers */
+		{ DRIVER_GPA, 4, false }, /* our own registers */
 		{ DRIVER_GPA + VIRTIO_MMIO_QUEUE_NOTIFY, 4, false },
-		{ 0x28000000, 4096, false },		  /* an interrupt file's page */
+		{ 0x28000000, 4096, false }, /* an interrupt file's page */
 		{ 0, 1, false },
 		{ DRIVER_RAM - 1, 1, false },
 		{ DRIVER_RAM - 1, 2, false },
@@ -270,8 +278,8 @@ static void addresses_that_are_no_ram(void **state) /* G13, G14 */
 		{ DRIVER_RAM_END - 1, 2, false },
 		{ DRIVER_RAM_END, 0, false },
 		{ DRIVER_RAM_END, 1, false },
-		{ DRIVER_RAM_END + MiB / 2, 1, false },	  /* the hole */
-		{ DRIVER_RAM_END - 1, MiB + 2, false },	  /* across the hole */
+		{ DRIVER_RAM_END + MiB / 2, 1, false }, /* the hole */
+		{ DRIVER_RAM_END - 1, MiB + 2, false }, /* across the hole */
 		{ DRIVER_RAM, UINT32_MAX, false },
 		{ DRIVER_RAM + 16, UINT32_MAX, false },
 		{ DRIVER_RAM2, DRIVER_RAM2_SIZE, true },
@@ -302,7 +310,8 @@ static void addresses_that_are_no_ram(void **state) /* G13, G14 */
 		}
 }
 
-/* Buffers in the queue's own rings are RAM like any other: written to, they change later chains, nothing else (G13). */
+/* Buffers in the queue's own rings are RAM like any other: written to, they change later chains,
+ * nothing else (G13). */
 static void buffers_in_the_rings(void **state)
 {
 	struct fix *f = *state;

@@ -1,6 +1,7 @@
 /*
- * A virtio device that does nothing but count what the transport asks of it and echo: each chain's readable bytes are written to
- * its writable part. For the tests of the transport and of what devices share.
+ * A virtio device that does nothing but count what the transport asks of it and echo: each chain's
+ * readable bytes are written to its writable part. For the tests of the transport and of what
+ * devices share.
  */
 #ifndef SAMPAN_VIRTIO_TEST_TOY_H
 #define SAMPAN_VIRTIO_TEST_TOY_H
@@ -15,8 +16,9 @@
 #define TOY_CONFIG   21 /* bytes: an odd number, so that reads cross its end */
 #define TOY_WRITABLE 8	/* bytes 8..11 may be written */
 #define TOY_FEATURE  (UINT64_C(1) << 5)
-#define TOY_RING     (UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC)
-#define VERSION_1    (UINT64_C(1) << VIRTIO_F_VERSION_1)
+#define TOY_RING                                                                                   \
+	(UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC)
+#define VERSION_1 (UINT64_C(1) << VIRTIO_F_VERSION_1)
 
 struct toy {
 	struct virtio_dev dev;
@@ -62,7 +64,8 @@ static inline void toy_serve(struct toy *t, unsigned q)
 		size_t n = chain_read(c, 0, buf, sizeof(buf));
 
 		t->chains++;
-		queue_push(&t->dev.queue[q], t->dev.mem, c->head, (uint32_t)chain_write(c, 0, buf, n));
+		queue_push(&t->dev.queue[q], t->dev.mem, c->head,
+			(uint32_t)chain_write(c, 0, buf, n));
 	}
 	virtio_notify(&t->dev, q);
 }
@@ -133,7 +136,8 @@ static inline int fix_new(void **state)
 
 	if (!f)
 		return -1;
-	log_setup(-1, LOG_ERROR, "test"); /* what the driver's mistakes make the device say is not this test's matter */
+	log_setup(-1, LOG_ERROR, "test"); /* what the driver's mistakes make the device say is not
+					     this test's matter */
 	driver_init(&f->d);
 	f->toy = toy_new(f);
 	if (!f->toy)
