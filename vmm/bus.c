@@ -1,4 +1,5 @@
-/* The MMIO bus; see bus.h. A few dozen ranges: a linear look is a cache line or two beside the cost of the exit. */
+/* The MMIO bus; see bus.h. A few dozen ranges: a linear look is a cache line or two beside the cost
+ * of the exit. */
 #include "bus.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@ int bus_add(struct bus *bus, struct bus_range range, struct err *err)
 			return failx(err, -EEXIST, "place a device at 0x%llx: another is there",
 				(unsigned long long)range.gpa);
 	if (bus->n == BUS_MAX)
-		return failx(err, -ENOSPC, "place a device at 0x%llx: the bus is full", (unsigned long long)range.gpa);
+		return failx(err, -ENOSPC, "place a device at 0x%llx: the bus is full",
+			(unsigned long long)range.gpa);
 	bus->range[bus->n++] = range;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /*
- * Which device a guest-physical address outside RAM belongs to. Filled before vCPUs run, then only read: no lock.
+ * Which device a guest-physical address outside RAM belongs to. Filled before vCPUs run, then only
+ * read: no lock.
  */
 #ifndef SAMPAN_BUS_H
 #define SAMPAN_BUS_H
@@ -10,7 +11,8 @@
 
 struct bus_range {
 	uint64_t gpa, size;
-	/* len is 1, 2, 4 or 8; off < size, but off + len may pass the end. data is zeroed before a read. */
+	/* len is 1, 2, 4 or 8; off < size, but off + len may pass the end. data is zeroed before a
+	 * read. */
 	void (*read)(void *arg, uint64_t off, void *data, unsigned len);
 	void (*write)(void *arg, uint64_t off, const void *data, unsigned len);
 	void *arg;

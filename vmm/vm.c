@@ -1,6 +1,6 @@
 /*
- * The life of a machine: made, started, paused, reset, stopped, freed; see vm.h. Everything here runs in the loop thread; vCPU threads
- * speak to it through vm_post().
+ * The life of a machine: made, started, paused, reset, stopped, freed; see vm.h. Everything here
+ * runs in the loop thread; vCPU threads speak to it through vm_post().
  */
 #include "vm_internal.h"
 
@@ -49,7 +49,8 @@ static void posted(struct deferred *d)
 		return;
 	}
 	if (bits & POST_PANIC) {
-		if (!vm->reset_on_reboot) /* else the guest's own panic= setting decides whether it reboots */
+		if (!vm->reset_on_reboot) /* else the guest's own panic= setting decides whether it
+					     reboots */
 			halt(vm, VM_END_PANIC);
 		event(vm, VM_EVENT_PANIC, NULL);
 		if (!vm->reset_on_reboot)
@@ -74,9 +75,11 @@ static int check_config(const struct vm_config *cfg, struct err *err)
 	unsigned max = cfg->max_cpus ? cfg->max_cpus : cfg->cpus;
 
 	if (!cfg->cpus || max > VM_MAX_CPUS || cfg->cpus > max)
-		return failx(err, -EINVAL, "%u vCPUs of at most %u: 1 to %d are possible", cfg->cpus, max, VM_MAX_CPUS);
+		return failx(err, -EINVAL, "%u vCPUs of at most %u: 1 to %d are possible",
+			cfg->cpus, max, VM_MAX_CPUS);
 	if (cfg->mem_size < 32 * MiB || cfg->mem_size % (2 * MiB))
-		return failx(err, -EINVAL, "%llu bytes of memory: it takes a multiple of 2 MiB, at least 32 MiB",
+		return failx(err, -EINVAL,
+			"%llu bytes of memory: it takes a multiple of 2 MiB, at least 32 MiB",
 			(unsigned long long)cfg->mem_size);
 	if (!cfg->kernel)
 		return failx(err, -EINVAL, "no kernel is given");
@@ -171,7 +174,8 @@ static int need_state(const struct vm *vm, enum vm_state state, const char *what
 {
 	static const char *const names[] = { "not started", "running", "paused", "stopped" };
 
-	return vm->state == state ? 0 : failx(err, -EBUSY, "%s: the VM is %s", what, names[vm->state]);
+	return vm->state == state ? 0
+				  : failx(err, -EBUSY, "%s: the VM is %s", what, names[vm->state]);
 }
 
 int vm_start(struct vm *vm, struct err *err)
@@ -275,6 +279,9 @@ int vm_query_device(const struct vm *vm, unsigned index, struct vm_device_info *
 
 	if (index >= vm->ndevices)
 		return -ENOENT;
-	*info = (struct vm_device_info){ .id = d->id, .kind = d->kind, .gpa = d->gpa, .irq = d->irq };
+	*info = (struct vm_device_info){ .id = d->id,
+		.kind = d->kind,
+		.gpa = d->gpa,
+		.irq = d->irq };
 	return 0;
 }

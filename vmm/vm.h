@@ -1,11 +1,14 @@
 /*
- * The one door to the microVM core: what a caller's front (command line, Kata driver, containerd shim) may say and hear.
+ * The one door to the microVM core: what a caller's front (command line, Kata driver, containerd
+ * shim) may say and hear.
  *
- * A struct vm is created from a struct vm_config, owned by the caller, and used from the loop thread only. Nothing here knows a
- * protocol. After vm_start() the monitor opens, executes and connects nothing by itself. Errors are -errno with a sentence in err.
+ * A struct vm is created from a struct vm_config, owned by the caller, and used from the loop
+ * thread only. Nothing here knows a protocol. After vm_start() the monitor opens, executes and
+ * connects nothing by itself. Errors are -errno with a sentence in err.
  *
- * Life cycle (enum vm_state): CREATED -start-> RUNNING <-pause/resume-> PAUSED; the guest's power-off, reboot or panic, a fatal error or
- * vm_stop() lead to STOPPED, from which only vm_free() leads on (a reboot with config.reset_on_reboot stays RUNNING).
+ * Life cycle (enum vm_state): CREATED -start-> RUNNING <-pause/resume-> PAUSED; the guest's
+ * power-off, reboot or panic, a fatal error or vm_stop() lead to STOPPED, from which only vm_free()
+ * leads on (a reboot with config.reset_on_reboot stays RUNNING).
  */
 #ifndef SAMPAN_VM_H
 #define SAMPAN_VM_H
@@ -14,14 +17,14 @@
 #include "dev/chardev.h"
 #include "mem/mem.h"
 
-#define VM_MAX_CPUS	 64
+#define VM_MAX_CPUS	  64
 #define VM_MAX_NET_QUEUES 16 /* pairs */
 
 enum vm_irqchip {
-	VM_IRQCHIP_AUTO,	 /* the best that works here */
-	VM_IRQCHIP_AIA,		 /* in kernel, KVM chooses per vCPU between guest files and emulation */
+	VM_IRQCHIP_AUTO, /* the best that works here */
+	VM_IRQCHIP_AIA,	 /* in kernel, KVM chooses per vCPU between guest files and emulation */
 	VM_IRQCHIP_AIA_HWACCEL, /* in kernel, guest interrupt files only */
-	VM_IRQCHIP_AIA_EMUL,	 /* in kernel, emulated */
+	VM_IRQCHIP_AIA_EMUL,	/* in kernel, emulated */
 };
 
 struct vm_disk {
@@ -36,8 +39,8 @@ struct vm_disk {
 enum vm_vhost { VM_VHOST_AUTO, VM_VHOST_ON, VM_VHOST_OFF };
 
 struct vm_net {
-	const char *tap; /* name of an existing tap, unless nfds > 0 */
-	const char *id;	 /* for messages and QMP; NULL: "netN" */
+	const char *tap;	    /* name of an existing tap, unless nfds > 0 */
+	const char *id;		    /* for messages and QMP; NULL: "netN" */
 	int fds[VM_MAX_NET_QUEUES]; /* tap descriptors, one a queue pair; taken over */
 	unsigned nfds;
 	unsigned queues; /* pairs, for a tap by name; 0: 1 */
@@ -69,7 +72,7 @@ struct vm_config {
 	struct mem_opts mem;
 	enum vm_irqchip irqchip;
 	bool reset_on_reboot; /* the guest's reboot restarts the machine instead of stopping it */
-	struct chardev_config serial; /* ttyS0 */
+	struct chardev_config serial;	   /* ttyS0 */
 	const struct vm_console *consoles; /* virtio-console ports */
 	unsigned nconsoles;
 	const struct vm_disk *disks;
@@ -96,7 +99,14 @@ enum vm_event {
 };
 
 /* Why a stopped machine stopped. */
-enum vm_end { VM_END_NONE, VM_END_POWEROFF, VM_END_REBOOT, VM_END_PANIC, VM_END_HOST, VM_END_FAILED };
+enum vm_end {
+	VM_END_NONE,
+	VM_END_POWEROFF,
+	VM_END_REBOOT,
+	VM_END_PANIC,
+	VM_END_HOST,
+	VM_END_FAILED
+};
 
 struct vm;
 
@@ -121,22 +131,26 @@ struct vm_info {
 	const char *irqchip; /* "aia (auto)", ... */
 };
 
-int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, struct err *err) MUST_USE;
+int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, struct err *err)
+	MUST_USE;
 void vm_free(struct vm *vm);
 
 int vm_start(struct vm *vm, struct err *err) MUST_USE;
-int vm_pause(struct vm *vm, struct err *err) MUST_USE;	/* returns when no vCPU runs and no request is in flight */
+int vm_pause(struct vm *vm, struct err *err)
+	MUST_USE; /* returns when no vCPU runs and no request is in flight */
 int vm_resume(struct vm *vm, struct err *err) MUST_USE;
 int vm_reset(struct vm *vm, struct err *err) MUST_USE;
-void vm_stop(struct vm *vm); /* ends the guest at once; disks are flushed; VM_EVENT_SHUTDOWN follows unless already stopped */
+void vm_stop(struct vm *vm); /* ends the guest at once; disks are flushed; VM_EVENT_SHUTDOWN follows
+				unless already stopped */
 
 void vm_query(const struct vm *vm, struct vm_info *info);
 int vm_query_cpu(const struct vm *vm, unsigned index, struct vm_cpu_info *info);
 int vm_query_device(const struct vm *vm, unsigned index, struct vm_device_info *info);
 
 /*
- * What this host can do, tried step by step, a line each, for `sampan check`: emit(arg, ok, what, detail) with ok 1 yes, 0 no but not
- * needed, -1 no and needed. Returns 0 when a VM could be started here.
+ * What this host can do, tried step by step, a line each, for `sampan check`: emit(arg, ok, what,
+ * detail) with ok 1 yes, 0 no but not needed, -1 no and needed. Returns 0 when a VM could be
+ * started here.
  */
 int vm_check_host(void (*emit)(void *arg, int ok, const char *what, const char *detail), void *arg);
 

@@ -1,5 +1,6 @@
 /*
- * What this host can do, shown step by step with the real calls of a start: `sampan check` prints it. Nothing is left behind.
+ * What this host can do, shown step by step with the real calls of a start: `sampan check` prints
+ * it. Nothing is left behind.
  */
 #include "vm_internal.h"
 
@@ -14,7 +15,8 @@ struct report {
 	void *arg;
 };
 
-static void PRINTF(4, 5) tell(const struct report *r, int ok, const char *what, const char *fmt, ...)
+static void PRINTF(4, 5) tell(const struct report *r, int ok, const char *what, const char *fmt,
+	...)
 {
 	char detail[1400];
 	va_list ap;
@@ -30,7 +32,11 @@ static void check_caps(const struct report *r, const struct kvm *kvm)
 	for (const struct kvm_cap *c = kvm_caps; c->name; c++) {
 		int v = kvm_has(kvm, c->cap);
 
-		tell(r, v > 0 ? 1 : c->needed ? -1 : 0, "KVM capability", "%s%s", c->name, v > 0 ? "" : ": absent");
+		tell(r,
+			v > 0		    ? 1
+				: c->needed ? -1
+					    : 0,
+			"KVM capability", "%s%s", c->name, v > 0 ? "" : ": absent");
 	}
 	tell(r, 1, "vCPUs per VM", "%u at most, %u recommended", MIN(kvm->max_vcpus, VM_MAX_CPUS),
 		kvm->recommended_vcpus);
@@ -59,12 +65,13 @@ static void trace_step(void *arg, const char *step, int rc)
 {
 	const struct report *r = arg;
 
-	tell(r, rc ? 0 : 1, "interrupt mode step", "%s%s%s", step, rc ? ": " : "", rc ? strerror(-rc) : "");
+	tell(r, rc ? 0 : 1, "interrupt mode step", "%s%s%s", step, rc ? ": " : "",
+		rc ? strerror(-rc) : "");
 }
 
 /* One interrupt mode, in a machine of its own: a mode once chosen can't be undone. */
-static int try_mode(struct report *r, struct kvm *kvm, enum vm_irqchip mode, irqchip_trace *trace, char *name,
-	size_t size)
+static int try_mode(struct report *r, struct kvm *kvm, enum vm_irqchip mode, irqchip_trace *trace,
+	char *name, size_t size)
 {
 	struct irqchip *chip = NULL;
 	struct vcpu v = { .fd = -1 };
@@ -97,7 +104,8 @@ static int check_irqchip(struct report *r, struct kvm *kvm)
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		rc = try_mode(r, kvm, modes[i].mode, trace_step, text, sizeof(text));
-		tell(r, rc ? 0 : 1, "interrupt mode", "%s%s%s", modes[i].name, rc ? ": " : "", rc ? text : "");
+		tell(r, rc ? 0 : 1, "interrupt mode", "%s%s%s", modes[i].name, rc ? ": " : "",
+			rc ? text : "");
 	}
 	rc = try_mode(r, kvm, VM_IRQCHIP_AUTO, NULL, text, sizeof(text));
 	tell(r, rc ? -1 : 1, "interrupt mode chosen", "%s", text);
@@ -148,7 +156,8 @@ int vm_check_host(void (*emit)(void *arg, int ok, const char *what, const char *
 	int rc;
 
 	if (!uname(&u))
-		tell(&r, !strcmp(u.machine, "riscv64") ? 1 : -1, "host", "%s %s on %s", u.sysname, u.release, u.machine);
+		tell(&r, !strcmp(u.machine, "riscv64") ? 1 : -1, "host", "%s %s on %s", u.sysname,
+			u.release, u.machine);
 	rc = kvm_open(&kvm, &err);
 	if (rc) {
 		tell(&r, -1, "KVM", "%s", err.msg);

@@ -1,6 +1,7 @@
 /*
- * The machine's devices: made from the caller's description, given an address, a wired interrupt and a place in the device tree. The
- * order of virtio slots is the order of the guest's vdX and ethX names.
+ * The machine's devices: made from the caller's description, given an address, a wired interrupt
+ * and a place in the device tree. The order of virtio slots is the order of the guest's vdX and
+ * ethX names.
  */
 #include "vm_internal.h"
 
@@ -16,7 +17,7 @@ static struct vm_device *add_device(struct vm *vm, const char *id, const char *k
 	return d;
 }
 
-/* --- the wired ones ---------------------------------------------------------------------------------------------------- */
+/* the wired ones */
 
 static void set_irq(void *arg, bool level)
 {
@@ -69,8 +70,8 @@ static void console_write(void *arg, const void *data, size_t len)
 	uart_put(vm->uart, data, len);
 }
 
-static int place(struct vm *vm, struct vm_device *d, enum fdt_device_kind kind, struct bus_range range, unsigned irq,
-	struct err *err)
+static int place(struct vm *vm, struct vm_device *d, enum fdt_device_kind kind,
+	struct bus_range range, unsigned irq, struct err *err)
 {
 	d->fdt_kind = kind;
 	d->gpa = range.gpa;
@@ -92,7 +93,9 @@ static int add_serial(struct vm *vm, const struct vm_config *cfg, struct err *er
 		return rc;
 	vm->sbi = (struct sbi_env){ .mem = &vm->mem, .console_write = console_write, .arg = vm };
 	return place(vm, d, FDT_UART,
-		(struct bus_range){ MAP_UART, MAP_UART_SIZE, uart_bus_read, uart_bus_write, vm->uart }, IRQ_UART, err);
+		(struct bus_range){ MAP_UART, MAP_UART_SIZE, uart_bus_read, uart_bus_write,
+			vm->uart },
+		IRQ_UART, err);
 }
 
 static int add_rtc(struct vm *vm, struct err *err)
@@ -102,7 +105,8 @@ static int add_rtc(struct vm *vm, struct err *err)
 	if (rc)
 		return rc;
 	return place(vm, d, FDT_RTC,
-		(struct bus_range){ MAP_RTC, MAP_RTC_SIZE, rtc_bus_read, rtc_bus_write, vm->rtc }, IRQ_RTC, err);
+		(struct bus_range){ MAP_RTC, MAP_RTC_SIZE, rtc_bus_read, rtc_bus_write, vm->rtc },
+		IRQ_RTC, err);
 }
 
 static int add_pvpanic(struct vm *vm, struct err *err)
@@ -113,11 +117,12 @@ static int add_pvpanic(struct vm *vm, struct err *err)
 	if (rc)
 		return rc;
 	return place(vm, d, FDT_PVPANIC,
-		(struct bus_range){ MAP_PVPANIC, MAP_PVPANIC_SIZE, pvpanic_bus_read, pvpanic_bus_write, vm->pvpanic }, 0,
-		err);
+		(struct bus_range){ MAP_PVPANIC, MAP_PVPANIC_SIZE, pvpanic_bus_read,
+			pvpanic_bus_write, vm->pvpanic },
+		0, err);
 }
 
-/* --- virtio ------------------------------------------------------------------------------------------------------------- */
+/* virtio */
 
 static void mmio_bus_read(void *arg, uint64_t off, void *data, unsigned len)
 {
@@ -140,19 +145,24 @@ static void host_lower(void *ctx, uint64_t gpa)
 {
 	struct vm *vm = ctx;
 
-	if (vm->irqchip && irqchip_set_level(vm->irqchip, IRQ_VIRTIO + (unsigned)((gpa - MAP_VIRTIO) / MAP_VIRTIO_STRIDE), false))
+	if (vm->irqchip &&
+		irqchip_set_level(vm->irqchip,
+			IRQ_VIRTIO + (unsigned)((gpa - MAP_VIRTIO) / MAP_VIRTIO_STRIDE), false))
 		log_limited(&vm->limit, "lower a virtio interrupt line: %s", strerror(errno));
 }
 
 /* Plugs dev, made by a constructor, into the next slot. Takes it over, also on failure. */
-static int plug(struct vm *vm, struct virtio_dev *dev, const char *id, const char *kind, struct err *err)
+static int plug(struct vm *vm, struct virtio_dev *dev, const char *id, const char *kind,
+	struct err *err)
 {
 	unsigned slot = vm->nvirtio;
 	uint64_t gpa = MAP_VIRTIO + slot * MAP_VIRTIO_STRIDE;
 	struct virtio_mmio *m = NULL;
 	struct vm_device *d;
-	int rc = slot < MAP_VIRTIO_SLOTS ? virtio_mmio_new(&m, dev, &vm->mmio_host, gpa, err)
-					 : failx(err, -ENOSPC, "add %s: all %d virtio slots are taken", id, MAP_VIRTIO_SLOTS);
+	int rc = slot < MAP_VIRTIO_SLOTS
+		? virtio_mmio_new(&m, dev, &vm->mmio_host, gpa, err)
+		: failx(err, -ENOSPC, "add %s: all %d virtio slots are taken", id,
+			  MAP_VIRTIO_SLOTS);
 
 	if (rc) {
 		dev->ops->free(dev);
@@ -163,12 +173,16 @@ static int plug(struct vm *vm, struct virtio_dev *dev, const char *id, const cha
 	d->irqfd = m->irqfd;
 	vm->nvirtio++;
 	return place(vm, d, FDT_VIRTIO_MMIO,
-		(struct bus_range){ gpa, VIRTIO_MMIO_SIZE, mmio_bus_read, mmio_bus_write, m }, IRQ_VIRTIO + slot, err);
+		(struct bus_range){ gpa, VIRTIO_MMIO_SIZE, mmio_bus_read, mmio_bus_write, m },
+		IRQ_VIRTIO + slot, err);
 }
 
 static struct virtio_env env(struct vm *vm, const char *label)
 {
-	return (struct virtio_env){ .mem = &vm->mem, .loop = vm->loop, .label = label, .cpus = vm->max_cpus };
+	return (struct virtio_env){ .mem = &vm->mem,
+		.loop = vm->loop,
+		.label = label,
+		.cpus = vm->max_cpus };
 }
 
 static int add_disks(struct vm *vm, const struct vm_config *cfg, struct err *err)
@@ -230,7 +244,8 @@ static int add_consoles(struct vm *vm, const struct vm_config *cfg, struct err *
 
 	if (!cfg->nconsoles)
 		return 0;
-	rc = virtio_console_new(&dev, cfg->consoles, cfg->nconsoles, &e, vm->on_escape, vm->arg, err);
+	rc = virtio_console_new(&dev, cfg->consoles, cfg->nconsoles, &e, vm->on_escape, vm->arg,
+		err);
 	return rc ? rc : plug(vm, dev, "console0", "virtio-console", err);
 }
 
@@ -250,7 +265,9 @@ int vm_devices_new(struct vm *vm, const struct vm_config *cfg, struct err *err)
 {
 	int rc;
 
-	vm->mmio_host = (struct mmio_host){ .ctx = vm, .ioeventfd = host_ioeventfd, .lower = host_lower };
+	vm->mmio_host = (struct mmio_host){ .ctx = vm,
+		.ioeventfd = host_ioeventfd,
+		.lower = host_lower };
 	rc = add_disks(vm, cfg, err);
 	if (!rc)
 		rc = add_nets(vm, cfg, err);

@@ -1,6 +1,7 @@
 /*
- * What a vCPU's exit from the guest means (KVM api.rst §5, kvm_run). Runs in the vCPU's thread. No exit ends the VM unless KVM says
- * that it can't go on; what concerns the whole machine is posted to the loop.
+ * What a vCPU's exit from the guest means (KVM api.rst §5, kvm_run). Runs in the vCPU's thread. No
+ * exit ends the VM unless KVM says that it can't go on; what concerns the whole machine is posted
+ * to the loop.
  */
 #include "vm_internal.h"
 
@@ -29,9 +30,11 @@ static void mmio_exit(struct vm *vm, struct kvm_run *run)
 {
 	if (run->mmio.len > sizeof(run->mmio.data))
 		return;
-	if (!bus_access(&vm->bus, run->mmio.phys_addr, run->mmio.data, run->mmio.len, run->mmio.is_write))
+	if (!bus_access(&vm->bus, run->mmio.phys_addr, run->mmio.data, run->mmio.len,
+		    run->mmio.is_write))
 		log_limited(&vm->limit, "the guest %s 0x%llx, where no device is",
-			run->mmio.is_write ? "wrote to" : "read from", (unsigned long long)run->mmio.phys_addr);
+			run->mmio.is_write ? "wrote to" : "read from",
+			(unsigned long long)run->mmio.phys_addr);
 }
 
 static bool system_event(struct vm *vm, const struct kvm_run *run)
@@ -64,8 +67,8 @@ static bool handle_exit(struct vcpu *v, void *arg)
 		mmio_exit(vm, run);
 		return true;
 	case KVM_EXIT_RISCV_SBI:
-		sbi_call(&vm->sbi, run->riscv_sbi.extension_id, run->riscv_sbi.function_id, run->riscv_sbi.args,
-			run->riscv_sbi.ret);
+		sbi_call(&vm->sbi, run->riscv_sbi.extension_id, run->riscv_sbi.function_id,
+			run->riscv_sbi.args, run->riscv_sbi.ret);
 		return true;
 	case KVM_EXIT_RISCV_CSR:
 		run->riscv_csr.ret_value = csr_read(run->riscv_csr.csr_num);
@@ -80,10 +83,12 @@ static bool handle_exit(struct vcpu *v, void *arg)
 			(unsigned long long)run->fail_entry.hardware_entry_failure_reason);
 		return false;
 	case KVM_EXIT_INTERNAL_ERROR:
-		post_failure(vm, "KVM gave up on vCPU %u: internal error %u", v->index, run->internal.suberror);
+		post_failure(vm, "KVM gave up on vCPU %u: internal error %u", v->index,
+			run->internal.suberror);
 		return false;
 	default:
-		post_failure(vm, "KVM stopped vCPU %u for reason %u, which is unknown", v->index, run->exit_reason);
+		post_failure(vm, "KVM stopped vCPU %u for reason %u, which is unknown", v->index,
+			run->exit_reason);
 		return false;
 	}
 }

@@ -1,8 +1,9 @@
 /*
  * What struct vm is made of; for the vm_*.c files only.
  *
- * vm.c has the life cycle, vm_machine.c the KVM half (up and down, so that a reset is a new machine around the same devices),
- * vm_devices.c the devices, vm_exit.c what vCPU exits mean, vm_check.c the look at the host.
+ * vm.c has the life cycle, vm_machine.c the KVM half (up and down, so that a reset is a new machine
+ * around the same devices), vm_devices.c the devices, vm_exit.c what vCPU exits mean, vm_check.c
+ * the look at the host.
  */
 #ifndef SAMPAN_VM_INTERNAL_H
 #define SAMPAN_VM_INTERNAL_H
@@ -32,7 +33,8 @@ struct vm_device {
 	enum fdt_device_kind fdt_kind;
 	uint64_t gpa, size;
 	unsigned irq;
-	int irqfd; /* the transport's eventfd that raises it; -1: it is moved by irqchip_set_level() alone */
+	int irqfd; /* the transport's eventfd that raises it; -1: it is moved by irqchip_set_level()
+		      alone */
 	struct virtio_mmio *mmio; /* NULL: not virtio */
 };
 
@@ -77,9 +79,9 @@ struct vm {
 
 	/* From vCPU threads to the loop. */
 	struct deferred deferred;
-	uint32_t posted;  /* atomic */
+	uint32_t posted;   /* atomic */
 	char failure[256]; /* written once, before POST_FAILED */
-	bool failed;	  /* atomic: failure is taken */
+	bool failed;	   /* atomic: failure is taken */
 	struct log_limit limit;
 };
 
@@ -91,9 +93,11 @@ void vm_devices_resume(struct vm *vm);
 void vm_devices_reset(struct vm *vm);
 
 /* vm_machine.c */
-int vm_machine_new(struct vm *vm, struct err *err) MUST_USE; /* the KVM machine, if it can be as large as is wanted */
+int vm_machine_new(struct vm *vm, struct err *err)
+	MUST_USE; /* the KVM machine, if it can be as large as is wanted */
 int vm_machine_up(struct vm *vm, struct err *err) MUST_USE; /* after devices exist; KVM is open */
-int vm_machine_boot(struct vm *vm, struct err *err) MUST_USE; /* kernel, device tree, hart 0's registers, threads */
+int vm_machine_boot(struct vm *vm, struct err *err)
+	MUST_USE;		     /* kernel, device tree, hart 0's registers, threads */
 void vm_machine_down(struct vm *vm); /* threads, vCPUs, interrupt controller, KVM machine */
 
 /* vm_exit.c */

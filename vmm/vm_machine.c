@@ -1,6 +1,6 @@
 /*
- * The KVM half of a machine: memory slots, vCPUs, interrupt controller, boot state. It can be torn down and set up again around the same
- * devices and RAM, which is what a reset is.
+ * The KVM half of a machine: memory slots, vCPUs, interrupt controller, boot state. It can be torn
+ * down and set up again around the same devices and RAM, which is what a reset is.
  */
 #include "vm_internal.h"
 
@@ -13,10 +13,11 @@ static int check_size(const struct vm *vm, struct err *err)
 	uint64_t end = MAP_RAM + vm->mem_size;
 
 	if (vm->max_cpus > vm->kvm.max_vcpus)
-		return failx(err, -EINVAL, "%u vCPUs are more than the %u this host's KVM allows", vm->max_cpus,
-			vm->kvm.max_vcpus);
+		return failx(err, -EINVAL, "%u vCPUs are more than the %u this host's KVM allows",
+			vm->max_cpus, vm->kvm.max_vcpus);
 	if (vm->kvm.gpa_bits && vm->kvm.gpa_bits < 64 && end > UINT64_C(1) << vm->kvm.gpa_bits)
-		return failx(err, -EINVAL, "%llu MiB of memory are more than %u guest address bits can reach",
+		return failx(err, -EINVAL,
+			"%llu MiB of memory are more than %u guest address bits can reach",
 			(unsigned long long)(vm->mem_size / MiB), vm->kvm.gpa_bits);
 	return 0;
 }
@@ -62,7 +63,8 @@ int vm_machine_up(struct vm *vm, struct err *err)
 	if (!rc)
 		rc = vcpus_up(vm, err);
 	if (!rc)
-		rc = irqchip_new(&vm->irqchip, &vm->kvm, vm->max_cpus, vm->want_irqchip, NULL, NULL, err);
+		rc = irqchip_new(&vm->irqchip, &vm->kvm, vm->max_cpus, vm->want_irqchip, NULL, NULL,
+			err);
 	if (!rc)
 		rc = wire_devices(vm, err);
 	return rc;
@@ -81,11 +83,13 @@ void vm_machine_down(struct vm *vm)
 /* The caller's command line; spare vCPUs are not started by the guest unless it is told to. */
 static int bootargs(const struct vm *vm, char *buf, size_t size, struct err *err)
 {
-	int n = vm->cpus < vm->max_cpus ? snprintf(buf, size, "%s%smaxcpus=%u", vm->append, *vm->append ? " " : "", vm->cpus)
+	int n = vm->cpus < vm->max_cpus ? snprintf(buf, size, "%s%smaxcpus=%u", vm->append,
+						  *vm->append ? " " : "", vm->cpus)
 					: snprintf(buf, size, "%s", vm->append);
 
 	if (n < 0 || (size_t)n >= size)
-		return failx(err, -E2BIG, "the kernel command line is longer than %zu bytes", size - 1);
+		return failx(err, -E2BIG, "the kernel command line is longer than %zu bytes",
+			size - 1);
 	return 0;
 }
 
@@ -114,24 +118,26 @@ static int write_fdt(struct vm *vm, struct err *err)
 	if (!p)
 		return failx(err, -ENOMEM, "no room for the device tree in the guest's memory");
 	for (unsigned i = 0; i < vm->ndevices; i++)
-		devices[i] = (struct fdt_device){ vm->device[i].fdt_kind, vm->device[i].gpa, vm->device[i].size,
-			vm->device[i].irq };
+		devices[i] = (struct fdt_device){ vm->device[i].fdt_kind, vm->device[i].gpa,
+			vm->device[i].size, vm->device[i].irq };
 	if (getrandom(m.rng_seed, sizeof(m.rng_seed), 0) != sizeof(m.rng_seed) ||
 		getrandom(&m.kaslr_seed, sizeof(m.kaslr_seed), 0) != sizeof(m.kaslr_seed))
 		return fail(err, -errno, "get a random seed for the guest");
-	return fdt_build(mem_iov(p, IMAGE_FDT_SIZE).iov_base, MIN(fdt_size_bound(&m), IMAGE_FDT_SIZE), &m, err);
+	return fdt_build(mem_iov(p, IMAGE_FDT_SIZE).iov_base,
+		MIN(fdt_size_bound(&m), IMAGE_FDT_SIZE), &m, err);
 }
 
 int vm_machine_boot(struct vm *vm, struct err *err)
 {
-	int rc = image_load(&vm->layout, &vm->mem, MAP_RAM, vm->mem_size, vm->kernel_fd, vm->kernel, vm->initrd_fd,
-		vm->initrd, err);
+	int rc = image_load(&vm->layout, &vm->mem, MAP_RAM, vm->mem_size, vm->kernel_fd, vm->kernel,
+		vm->initrd_fd, vm->initrd, err);
 
 	if (!rc)
 		rc = write_fdt(vm, err);
 	if (!rc)
 		rc = isa_boot_regs(&vm->vcpu[0], vm->layout.entry, vm->layout.fdt, err);
-	for (unsigned i = 0; i < vm->cpus && !rc; i++) /* spare vCPUs get no thread: the guest can't start them */
+	for (unsigned i = 0; i < vm->cpus && !rc;
+		i++) /* spare vCPUs get no thread: the guest can't start them */
 		rc = vcpu_start_thread(&vm->vcpu[i], &vm->vcpus, err);
 	return rc;
 }

@@ -1,10 +1,11 @@
 /*
- * Data that can be checked without being kept: each 64-bit word says where it belongs (a mix of seed and offset).
- *   pattern write|verify FILE SIZE SEED   fills a file or disk past the page cache and ends with fsync; or reads it
- *   pattern send|receive SIZE SEED        the same to stdout, from stdin up to its end
- *   pattern zero|punch FILE SIZE OFFSET   has the kernel make zeroes there, kept allocated or freed
- *   pattern zeroes FILE SIZE OFFSET       reads past the page cache and says where there is something else
- * Sizes are in bytes; with FILE they and OFFSET are multiples of 4096. The status is 1 if anything differs or fails.
+ * Data that can be checked without being kept: each 64-bit word says where it belongs (a mix of
+ * seed and offset). pattern write|verify FILE SIZE SEED   fills a file or disk past the page cache
+ * and ends with fsync; or reads it pattern send|receive SIZE SEED        the same to stdout, from
+ * stdin up to its end pattern zero|punch FILE SIZE OFFSET   has the kernel make zeroes there, kept
+ * allocated or freed pattern zeroes FILE SIZE OFFSET       reads past the page cache and says where
+ * there is something else Sizes are in bytes; with FILE they and OFFSET are multiples of 4096. The
+ * status is 1 if anything differs or fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -151,7 +152,8 @@ static int receive_all(uint64_t size, uint64_t seed)
 	}
 	if (at == size)
 		return 0;
-	printf("pattern: %llu bytes came of %llu\n", (unsigned long long)at, (unsigned long long)size);
+	printf("pattern: %llu bytes came of %llu\n", (unsigned long long)at,
+		(unsigned long long)size);
 	return 1;
 }
 
@@ -184,13 +186,15 @@ int main(int argc, char **argv)
 	if (!want || !found)
 		die("memory");
 	if (argc == 5)
-		status = on_file(argv[1], argv[2], strtoull(argv[3], NULL, 0), strtoull(argv[4], NULL, 0));
+		status = on_file(argv[1], argv[2], strtoull(argv[3], NULL, 0),
+			strtoull(argv[4], NULL, 0));
 	else if (argc == 4 && !strcmp(argv[1], "send"))
 		status = send_all(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
 	else if (argc == 4 && !strcmp(argv[1], "receive"))
 		status = receive_all(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
 	if (status == 2)
 		fputs("usage: pattern write|verify FILE SIZE SEED | send|receive SIZE SEED | "
-		      "zero|punch|zeroes FILE SIZE OFFSET\n", stderr);
+		      "zero|punch|zeroes FILE SIZE OFFSET\n",
+			stderr);
 	return status;
 }

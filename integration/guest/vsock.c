@@ -1,12 +1,14 @@
 /*
- * A netcat for vsock, on either side of it. ADDRESS is a port or, on the host of a VM with "--vsock uds=", the path of a unix
- * socket (it has a slash):
+ * A netcat for vsock, on either side of it, and for comparison TCP. ADDRESS is a port, "tcp:PORT" or, on the host of a VM with
+ * "--vsock uds=", the path of a unix socket (it has a slash):
  *   vsock connect CID PORT       joins the connection with stdin and stdout
  *   vsock connect PATH PORT      the same through PATH: "CONNECT PORT" and the answer "OK n" come first
+ *   vsock connect IPV4 PORT      the same by TCP
  *   vsock listen ADDRESS         waits for one connection, then the same
  *   vsock echo ADDRESS           sends everything back, to any number of clients at once, for ever
  * The end of stdin shuts down our half; the end of the peer's half ends the program.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +20,13 @@
 #include <unistd.h>
 
 #include <linux/vm_sockets.h>
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_un un;
+	struct sockaddr_in in;
+	struct sockaddr_vm vm;
+};
 
 /* Bytes on their way to one side. */
 struct half {
@@ -64,8 +73,10 @@ static void join(int fd)
 	for (;;) {
 		int idle_in = in.at == in.len, idle_out = out.at == out.len;
 		struct pollfd fds[] = {
-			{.fd = fd, .events = (short)((idle_in ? POLLIN : 0) | (idle_out ? 0 : POLLOUT))},
-			{.fd = idle_out && !stdin_over ? 0 : -1, .events = POLLIN},
+			{ .fd = fd,
+				.events = (short)((idle_in ? POLLIN : 0) |
+					(idle_out ? 0 : POLLOUT)) },
+			{ .fd = idle_out && !stdin_over ? 0 : -1, .events = POLLIN },
 		};
 
 		if (!idle_in) {
@@ -90,26 +101,52 @@ static unsigned int number(const char *text)
 	return (unsigned int)strtoul(text, NULL, 0);
 }
 
-/* A socket that is connected to, or bound to, "CID PORT" or the unix socket of that path. */
-static int opened(int (*use)(int, const struct sockaddr *, socklen_t), const char *where, unsigned int cid,
-	const char *what)
+static socklen_t unix_address(union address *a, const char *path)
 {
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	struct sockaddr_vm vm = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = number(where)};
-	int path = !!strchr(where, '/');
-	int fd = socket(path ? AF_UNIX : AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	a->un = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(a->un.sun_path, sizeof(a->un.sun_path), "%s", path);
+	return sizeof(a->un);
+}
 
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s", where);
-	if (fd < 0 || use(fd, path ? (struct sockaddr *)&un : (struct sockaddr *)&vm, path ? sizeof(un) : sizeof(vm)))
-		die(what);
+static socklen_t tcp_address(union address *a, const char *host, const char *port)
+{
+	a->in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)number(port))};
+	if (inet_pton(AF_INET, host, &a->in.sin_addr) != 1)
+		die(host);
+	return sizeof(a->in);
+}
+
+static socklen_t vsock_address(union address *a, unsigned int cid, const char *port)
+{
+	a->vm = (struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = number(port)};
+	return sizeof(a->vm);
+}
+
+static int stream(const union address *a)
+{
+	int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("socket");
 	return fd;
 }
 
-static int listener(const char *address)
+static int listener(const char *where)
 {
-	int fd = opened(bind, address, VMADDR_CID_ANY, "bind");
+	union address a;
+	socklen_t len;
+	int fd, on = 1;
 
-	if (listen(fd, 64))
+	if (strchr(where, '/'))
+		len = unix_address(&a, where);
+	else if (!strncmp(where, "tcp:", 4))
+		len = tcp_address(&a, "0.0.0.0", where + 4);
+	else
+		len = vsock_address(&a, VMADDR_CID_ANY, where);
+	fd = stream(&a);
+	if (a.any.sa_family == AF_INET)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, &a.any, len) || listen(fd, 64))
 		die("listen");
 	return fd;
 }
@@ -123,23 +160,40 @@ static int accepted(int fd)
 	return conn;
 }
 
-static int connected(const char *cid, const char *port)
+/* The monitor's word for a connection through its unix socket. */
+static void greet(int fd, const char *port)
 {
 	char line[32], c = 0;
 	size_t len = 0;
-	int fd;
 
-	if (!strchr(cid, '/'))
-		return opened(connect, port, number(cid), "connect");
-	fd = opened(connect, cid, 0, "connect");
 	dprintf(fd, "CONNECT %s\n", port);
 	while (c != '\n' && len < sizeof(line) - 1 && read(fd, &c, 1) == 1)
 		line[len++] = c;
 	line[len] = 0;
 	if (c == '\n' && !strncmp(line, "OK ", 3))
-		return fd;
+		return;
 	fprintf(stderr, "vsock: port %s: refused (\"%s\")\n", port, line);
 	exit(1);
+}
+
+static int connected(const char *to, const char *port)
+{
+	union address a;
+	socklen_t len;
+	int fd;
+
+	if (strchr(to, '/'))
+		len = unix_address(&a, to);
+	else if (strchr(to, '.'))
+		len = tcp_address(&a, to, port);
+	else
+		len = vsock_address(&a, number(to), port);
+	fd = stream(&a);
+	if (connect(fd, &a.any, len))
+		die("connect");
+	if (a.any.sa_family == AF_UNIX)
+		greet(fd, port);
+	return fd;
 }
 
 /* Blocking in both directions: the client must read while it writes. */
@@ -179,7 +233,8 @@ int main(int argc, char **argv)
 	} else if (argc == 3 && !strcmp(argv[1], "echo")) {
 		echo_all(listener(argv[2]));
 	} else {
-		fputs("usage: vsock connect CID|PATH PORT | listen PORT|PATH | echo PORT|PATH\n", stderr);
+		fputs("usage: vsock connect CID|PATH|IPV4 PORT | listen PORT|PATH|tcp:PORT | echo PORT|PATH|tcp:PORT\n",
+			stderr);
 		return 2;
 	}
 	return 0;

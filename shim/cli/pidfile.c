@@ -20,7 +20,8 @@ int pidfile_write(struct pidfile *p, const char *path, struct err *err)
 
 	p->fd = -1;
 	p->path = path;
-	/* Read-write, because a FIFO that nobody reads refuses a writer with a sentence about devices. */
+	/* Read-write, because a FIFO that nobody reads refuses a writer with a sentence about
+	 * devices. */
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
 	if (fd < 0 || fstat(fd, &st))
 		return fail(err, -errno, "create pid file %s", path);

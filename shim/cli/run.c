@@ -34,7 +34,7 @@ struct run {
 	struct err err; /* why the VM could not start or go on; empty: no reason to complain */
 };
 
-/* --- what may happen --- */
+/* what may happen */
 
 static void on_event(void *arg, int event, const char *detail)
 {
@@ -79,7 +79,7 @@ static void on_signal(struct watch *w, uint32_t events UNUSED)
 	stop_soon(r);
 }
 
-/* --- setting up, in order --- */
+/* setting up, in order */
 
 /* Ends by SIGHUP only when the caller did not arrange to outlive its terminal (nohup). */
 static int catch_signals(struct run *r, struct err *err)

@@ -16,7 +16,7 @@
 #define CID_MIN		3
 #define CID_MAX		UINT64_C(0xfffffffe)
 
-/* --- values of more than one option --- */
+/* values of more than one option */
 
 static int parse_fd(const char *text, int *fd, struct err *err)
 {
@@ -69,7 +69,7 @@ static int set_backend(const struct opt *o, void *into, const char *value, struc
 		value);
 }
 
-/* --- --cpus, --mem --- */
+/* --cpus, --mem */
 
 static const struct opt cpus_keys[] = {
 	{ "", .set = opt_count, AT(struct vm_config, cpus), .min = 1, .max = VM_MAX_CPUS },
@@ -118,7 +118,7 @@ static int set_mem(const struct opt *o UNUSED, void *into, const char *value, st
 	return 0;
 }
 
-/* --- --disk --- */
+/* --disk */
 
 static const char *const io_words[] = { "auto", "uring", "threads", NULL };
 
@@ -142,7 +142,7 @@ static int set_disk(const struct opt *o UNUSED, void *into, const char *value, s
 	return opts_list(disk_keys, ARRAY_SIZE(disk_keys), value, disk, &r->texts, err);
 }
 
-/* --- --net --- */
+/* --net */
 
 static int set_tap(const struct opt *o, void *into, const char *value, struct err *err)
 {
@@ -225,7 +225,7 @@ static int set_net(const struct opt *o UNUSED, void *into, const char *value, st
 	return 0;
 }
 
-/* --- --vsock --- */
+/* --vsock */
 
 static const struct opt vsock_keys[] = {
 	{ "cid", .set = opt_count, AT(struct vm_vsock, cid), .min = CID_MIN, .max = CID_MAX },
@@ -251,7 +251,7 @@ static int set_vsock(const struct opt *o UNUSED, void *into, const char *value, 
 	return 0;
 }
 
-/* --- consoles --- */
+/* consoles */
 
 static int set_console(const struct opt *o, void *into, const char *value, struct err *err)
 {
@@ -290,7 +290,7 @@ static int share_stdio(struct run_opts *r, struct err *err)
 	return 0;
 }
 
-/* --- descriptors --- */
+/* descriptors */
 
 static int use_fd(int *used, unsigned *n, int fd, struct err *err)
 {
@@ -320,7 +320,7 @@ static int check_fds(const struct run_opts *r, struct err *err)
 	return rc;
 }
 
-/* --- the words --- */
+/* the words */
 
 static int set_append(const struct opt *o, void *into, const char *value, struct err *err)
 {

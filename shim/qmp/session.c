@@ -90,7 +90,7 @@ void qmp_session_event(struct qmp_session *s, const json_t *event)
 		send_json(s, event);
 }
 
-/* --- commands of the protocol itself; ctx is the session --- */
+/* commands of the protocol itself; ctx is the session */
 
 static int run_capabilities(void *ctx, json_t *args, json_t **ret UNUSED, struct err *err)
 {
@@ -142,7 +142,7 @@ static int run_commands(void *ctx, json_t *args UNUSED, json_t **ret, struct err
 	return rc ? fail(err, rc, "list the commands") : 0;
 }
 
-/* --- requests --- */
+/* requests */
 
 static const struct qmp_command *find_command(struct qmp_session *s, const char *name, void **ctx)
 {

@@ -10,7 +10,8 @@ static void defuse(char *s)
 	for (; *s; s++)
 		if ((unsigned char)*s < 0x20 || *s == 0x7f)
 			*s = '?';
-		else if ((unsigned char)*s == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0)
+		else if ((unsigned char)*s == 0xc2 && (unsigned char)s[1] >= 0x80 &&
+			(unsigned char)s[1] < 0xa0)
 			s[0] = s[1] = '?'; /* a control character of two bytes: U+0080 to U+009F */
 }
 

@@ -1,8 +1,9 @@
 /*
- * One sentence that says what failed and why, written by the lowest layer that knows the object's name and
- * carried outward to whoever must tell the user (stderr, a QMP reply, a log).
+ * One sentence that says what failed and why, written by the lowest layer that knows the object's
+ * name and carried outward to whoever must tell the user (stderr, a QMP reply, a log).
  *
- * A struct err belongs to the caller, usually on its stack; it needs no initialisation beyond = {0} and no freeing.
+ * A struct err belongs to the caller, usually on its stack; it needs no initialisation beyond = {0}
+ * and no freeing.
  */
 #ifndef SAMPAN_CORE_ERR_H
 #define SAMPAN_CORE_ERR_H
@@ -11,12 +12,13 @@
 #include "core/util.h"
 
 struct err {
-	char msg[512]; /* NUL-terminated, no newline; control bytes of foreign names are shown as '?' */
+	char msg[512]; /* NUL-terminated, no newline; control bytes of foreign names are shown as
+			  '?' */
 };
 
 /*
- * Sets the sentence and returns code (a negative errno). ": strerror(-code)" is appended by fail(); failx() leaves the
- * sentence as given. err may be NULL. A later call overwrites an earlier one.
+ * Sets the sentence and returns code (a negative errno). ": strerror(-code)" is appended by fail();
+ * failx() leaves the sentence as given. err may be NULL. A later call overwrites an earlier one.
  */
 int fail(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);
 int failx(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);

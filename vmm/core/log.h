@@ -1,8 +1,10 @@
 /*
- * The log: one line an event, "LEVEL text", to a descriptor (stderr unless told otherwise). Any thread.
+ * The log: one line an event, "LEVEL text", to a descriptor (stderr unless told otherwise). Any
+ * thread.
  *
- * The process has one log, so its descriptor, level and prefix are the one piece of process-wide state. What a guest
- * can provoke is logged through log_limited(), at most once per second and place.
+ * The process has one log, so its descriptor, level and prefix are the one piece of process-wide
+ * state. What a guest can provoke is logged through log_limited(), at most once per second and
+ * place.
  */
 #ifndef SAMPAN_CORE_LOG_H
 #define SAMPAN_CORE_LOG_H
@@ -25,10 +27,10 @@ int log_level_parse(const char *name);
 void log_msg(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 bool log_allowed(struct log_limit *limit);
 
-#define log_error(...)	log_msg(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...)	log_msg(LOG_WARN, __VA_ARGS__)
-#define log_info(...)	log_msg(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)	log_msg(LOG_DEBUG, __VA_ARGS__)
+#define log_error(...) log_msg(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_msg(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_msg(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_msg(LOG_DEBUG, __VA_ARGS__)
 
 /* limit hangs from the object the guest drives (a device, a vcpu). */
 #define log_limited(limit, ...)                                                                    \

@@ -1,10 +1,12 @@
 /*
- * The event loop: one epoll set, one thread. All device work, protocol sockets and signals are served here.
+ * The event loop: one epoll set, one thread. All device work, protocol sockets and signals are
+ * served here.
  *
- * A watch is embedded in its owner and must stay valid until loop_remove(); after loop_remove() returns its callback is
- * not called again. loop_add, loop_modify, loop_remove may be called from any thread that holds the lock of the watch's
- * owner, except that a watch removed by another thread than the loop's may be in its callback at that moment: the
- * callback takes the owner's lock and looks. loop_defer runs a function in the loop thread, from any thread.
+ * A watch is embedded in its owner and must stay valid until loop_remove(); after loop_remove()
+ * returns its callback is not called again. loop_add, loop_modify, loop_remove may be called from
+ * any thread that holds the lock of the watch's owner, except that a watch removed by another
+ * thread than the loop's may be in its callback at that moment: the callback takes the owner's lock
+ * and looks. loop_defer runs a function in the loop thread, from any thread.
  */
 #ifndef SAMPAN_CORE_LOOP_H
 #define SAMPAN_CORE_LOOP_H
@@ -15,13 +17,14 @@
 struct loop;
 
 struct watch {
-	int fd;		/* not owned */
+	int fd;		 /* not owned */
 	uint32_t events; /* EPOLLIN, EPOLLOUT; 0 = only errors and hang-up */
 	void (*fn)(struct watch *w, uint32_t events);
 	bool added;
 };
 
-/* A function to be run once in the loop thread. Embedded in its owner; queueing it twice before it ran is one run. */
+/* A function to be run once in the loop thread. Embedded in its owner; queueing it twice before it
+ * ran is one run. */
 struct deferred {
 	void (*fn)(struct deferred *d);
 	struct deferred *next;

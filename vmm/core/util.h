@@ -1,6 +1,6 @@
 /*
- * Small things every file may use: ownership by cleanup attribute, overflow-checked arithmetic, sizes.
- * Header only; no state; any thread.
+ * Small things every file may use: ownership by cleanup attribute, overflow-checked arithmetic,
+ * sizes. Header only; no state; any thread.
  */
 #ifndef SAMPAN_CORE_UTIL_H
 #define SAMPAN_CORE_UTIL_H
@@ -12,22 +12,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MUST_USE	__attribute__((warn_unused_result))
-#define PRINTF(f, a)	__attribute__((format(printf, f, a)))
-#define UNUSED		__attribute__((unused))
-#define NORETURN	__attribute__((noreturn))
+#define MUST_USE     __attribute__((warn_unused_result))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define UNUSED	     __attribute__((unused))
+#define NORETURN     __attribute__((noreturn))
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)	((a) < (b) ? (a) : (b))
-#define MAX(a, b)	((a) > (b) ? (a) : (b))
+#define ARRAY_SIZE(a)		      (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)		      ((a) < (b) ? (a) : (b))
+#define MAX(a, b)		      ((a) > (b) ? (a) : (b))
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 
-#define KiB		(UINT64_C(1) << 10)
-#define MiB		(UINT64_C(1) << 20)
-#define GiB		(UINT64_C(1) << 30)
+#define KiB (UINT64_C(1) << 10)
+#define MiB (UINT64_C(1) << 20)
+#define GiB (UINT64_C(1) << 30)
 
 #define ALIGN_DOWN(x, a) ((x) & ~((uint64_t)(a) - 1))
-#define ALIGN_UP(x, a)	ALIGN_DOWN((x) + (uint64_t)(a) - 1, a)
+#define ALIGN_UP(x, a)	 ALIGN_DOWN((x) + (uint64_t)(a) - 1, a)
 
 /* Guests and hosts are both little endian; nothing here converts. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian hosts only");
@@ -52,8 +52,8 @@ static inline void auto_free(void *p)
 	free(*(void **)p);
 }
 
-#define AUTO_FD		__attribute__((cleanup(auto_fd_close))) int
-#define AUTO_FREE	__attribute__((cleanup(auto_free)))
+#define AUTO_FD	  __attribute__((cleanup(auto_fd_close))) int
+#define AUTO_FREE __attribute__((cleanup(auto_free)))
 
 static inline int take_fd(int *fd)
 {

@@ -1,8 +1,10 @@
 /*
- * The life of a channel and of its far side; see chardev.h and, for the other files, chardev_internal.h.
+ * The life of a channel and of its far side; see chardev.h and, for the other files,
+ * chardev_internal.h.
  *
- * SOCKET: a client that has hung up may have left input behind which the guest has yet to take. The next client
- * waits in the listener's queue meanwhile; when nothing of it is taken for CHARDEV_STUCK_MS it is forgotten.
+ * SOCKET: a client that has hung up may have left input behind which the guest has yet to take. The
+ * next client waits in the listener's queue meanwhile; when nothing of it is taken for
+ * CHARDEV_STUCK_MS it is forgotten.
  */
 #define _GNU_SOURCE
 #include "dev/chardev_internal.h"
@@ -107,7 +109,8 @@ static void give_back(struct chardev *c, int fd)
 		c->out.fd = -1;
 }
 
-int chardev_new(struct chardev **out, const struct chardev_config *cfg, struct loop *loop, struct err *err)
+int chardev_new(struct chardev **out, const struct chardev_config *cfg, struct loop *loop,
+	struct err *err)
 {
 	struct chardev *c = calloc(1, sizeof(*c));
 	int rc;

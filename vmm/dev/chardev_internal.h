@@ -1,8 +1,8 @@
 /*
  * What struct chardev is made of; for the chardev*.c files only.
  *
- * chardev.c has the life of a channel and of its far side, chardev_open.c turns a description into descriptors,
- * chardev_io.c moves the bytes, chardev_tty.c knows the terminal.
+ * chardev.c has the life of a channel and of its far side, chardev_open.c turns a description into
+ * descriptors, chardev_io.c moves the bytes, chardev_tty.c knows the terminal.
  */
 #ifndef SAMPAN_DEV_CHARDEV_INTERNAL_H
 #define SAMPAN_DEV_CHARDEV_INTERNAL_H
@@ -16,10 +16,11 @@
 
 /* One direction. */
 struct chardev_side {
-	int fd;		/* ours, never the other side's; -1: none */
-	int flags;	/* >= 0: what F_SETFL puts back, the description being shared with others */
+	int fd;	   /* ours, never the other side's; -1: none */
+	int flags; /* >= 0: what F_SETFL puts back, the description being shared with others */
 	bool socket;
-	struct watch watch; /* added only while there is something to wait for: a hang-up can't be masked */
+	struct watch watch; /* added only while there is something to wait for: a hang-up can't be
+			       masked */
 };
 
 struct chardev {
@@ -31,11 +32,13 @@ struct chardev {
 	bool connected;
 
 	struct chardev_side in;
-	int always;   /* an eventfd that is always readable, watched in place of what epoll refuses; or -1 */
+	int always; /* an eventfd that is always readable, watched in place of what epoll refuses;
+		       or -1 */
 	bool in_eof;
-	size_t room;  /* what the reader can take */
+	size_t room; /* what the reader can take */
 
-	/* The terminal. Its keys work even when the reader has no room, so what was typed is held here. */
+	/* The terminal. Its keys work even when the reader has no room, so what was typed is held
+	 * here. */
 	bool tty;
 	struct tty_keys keys;
 	uint8_t held[CHARDEV_HELD];
@@ -46,7 +49,7 @@ struct chardev {
 	void *escape_arg;
 
 	struct chardev_side out;
-	bool out_dead; /* nobody will ever read what is written */
+	bool out_dead;			  /* nobody will ever read what is written */
 	uint8_t backlog[CHARDEV_BACKLOG]; /* a ring */
 	size_t head, len;
 	bool owed; /* chardev_write() was short: writable() is due */
@@ -67,7 +70,8 @@ struct chardev {
 /* chardev_open.c */
 int chardev_open(struct chardev *c, const struct chardev_config *cfg, struct err *err) MUST_USE;
 void chardev_close_sides(struct chardev *c);
-/* Makes fd, which must be non-blocking or a socket, one or both sides of c. Takes it over on success. */
+/* Makes fd, which must be non-blocking or a socket, one or both sides of c. Takes it over on
+ * success. */
 int chardev_take_stream(struct chardev *c, int fd) MUST_USE;
 
 /* chardev_io.c */

@@ -1,9 +1,10 @@
 /*
  * The bytes of a channel; see chardev.h for what is kept and what is dropped.
  *
- * A watch is in the epoll set only while there is something to do when it fires: hang-ups can't be masked and would
- * spin the loop otherwise. Input is read only as far as the reader has room, a terminal's into a small buffer, so
- * that its keys always work. Output goes to the descriptor directly while nothing is queued before it.
+ * A watch is in the epoll set only while there is something to do when it fires: hang-ups can't be
+ * masked and would spin the loop otherwise. Input is read only as far as the reader has room, a
+ * terminal's into a small buffer, so that its keys always work. Output goes to the descriptor
+ * directly while nothing is queued before it.
  */
 #define _GNU_SOURCE
 #include "dev/chardev_internal.h"
@@ -127,7 +128,8 @@ void chardev_update_input(struct chardev *c)
 		loop_remove(c->loop, &c->in.watch);
 	else if (c->in.watch.added)
 		loop_modify(c->loop, &c->in.watch, events);
-	else if (loop_add(c->loop, &c->in.watch, c->always >= 0 ? c->always : c->in.fd, events, on_in))
+	else if (loop_add(c->loop, &c->in.watch, c->always >= 0 ? c->always : c->in.fd, events,
+			 on_in))
 		log_limited(&c->limit, "watch %s: %s", c->name, strerror(errno));
 }
 
@@ -142,12 +144,13 @@ void chardev_want_input(struct chardev *c, size_t room)
 /* output */
 
 /*
- * Nobody will ever read it after EPIPE, or EIO of a terminal. Anything else (a full disk) costs what could not be
- * written.
+ * Nobody will ever read it after EPIPE, or EIO of a terminal. Anything else (a full disk) costs
+ * what could not be written.
  */
 static void output_failed(struct chardev *c)
 {
-	if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN || (errno == EIO && c->tty)) {
+	if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ||
+		(errno == EIO && c->tty)) {
 		c->out_dead = true;
 		c->head = c->len = 0;
 	} else {
@@ -161,8 +164,9 @@ static size_t write_some(struct chardev *c, const uint8_t *data, size_t len)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = c->out.socket ? send(c->out.fd, data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL)
-					  : write(c->out.fd, data + done, len - done);
+		ssize_t n = c->out.socket
+			? send(c->out.fd, data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL)
+			: write(c->out.fd, data + done, len - done);
 
 		if (n > 0) {
 			done += (size_t)n;
@@ -260,7 +264,8 @@ bool chardev_drain(struct chardev *c)
 	struct pollfd p = { .fd = c->out.fd, .events = POLLOUT };
 	int64_t now = now_ms(), end = now + 10 * CHARDEV_LINGER_MS;
 
-	while (c->len && !c->stuck && now < end && poll(&p, 1, (int)MIN(CHARDEV_LINGER_MS, end - now)) > 0) {
+	while (c->len && !c->stuck && now < end &&
+		poll(&p, 1, (int)MIN(CHARDEV_LINGER_MS, end - now)) > 0) {
 		backlog_write(c);
 		now = now_ms();
 	}

@@ -1,8 +1,9 @@
 /*
- * From a description to descriptors; see chardev_internal.h. No descriptor of a channel may block the loop, and
- * O_NONBLOCK belongs to the open file description, which stdin and stdout share with the shell: a terminal or pipe
- * there is opened again through /proc, so that the flag is ours alone, and where that is refused the flag is put
- * back at the end. Sockets are told not to block call by call (MSG_DONTWAIT). Regular files don't block.
+ * From a description to descriptors; see chardev_internal.h. No descriptor of a channel may block
+ * the loop, and O_NONBLOCK belongs to the open file description, which stdin and stdout share with
+ * the shell: a terminal or pipe there is opened again through /proc, so that the flag is ours
+ * alone, and where that is refused the flag is put back at the end. Sockets are told not to block
+ * call by call (MSG_DONTWAIT). Regular files don't block.
  */
 #define _GNU_SOURCE
 #include "dev/chardev_internal.h"
@@ -68,13 +69,15 @@ static int open_stdio(struct chardev *c, struct err *err)
 	return rc;
 }
 
-/* A FIFO is opened both ways: without a reader it would be refused now, or break when its reader leaves. */
+/* A FIFO is opened both ways: without a reader it would be refused now, or break when its reader
+ * leaves. */
 static int open_file(struct chardev *c, const char *path, struct err *err)
 {
 	struct stat st;
 	int mode = !lstat(path, &st) && S_ISFIFO(st.st_mode) ? O_RDWR : O_WRONLY;
 
-	c->out.fd = open(path, mode | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	c->out.fd = open(path,
+		mode | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
 	if (c->out.fd < 0 && errno == ELOOP)
 		return failx(err, -ELOOP, "open %s for writing: it is a symbolic link", path);
 	if (c->out.fd < 0)
@@ -112,8 +115,8 @@ int chardev_take_stream(struct chardev *c, int fd)
 }
 
 /*
- * What epoll refuses (EPERM: a regular file, /dev/null) never makes its reader wait: a bell that always rings
- * stands in for it.
+ * What epoll refuses (EPERM: a regular file, /dev/null) never makes its reader wait: a bell that
+ * always rings stands in for it.
  */
 static int find_watched(struct chardev *c, struct err *err)
 {
@@ -134,7 +137,8 @@ int chardev_open(struct chardev *c, const struct chardev_config *cfg, struct err
 {
 	int rc = 0;
 
-	snprintf(c->name, sizeof(c->name), "%s", cfg->kind == CHARDEV_STDIO ? "stdin and stdout" : "a descriptor");
+	snprintf(c->name, sizeof(c->name), "%s",
+		cfg->kind == CHARDEV_STDIO ? "stdin and stdout" : "a descriptor");
 	if (cfg->kind == CHARDEV_FILE || cfg->kind == CHARDEV_SOCKET)
 		snprintf(c->name, sizeof(c->name), "%s", cfg->path);
 	if (cfg->kind == CHARDEV_STDIO || cfg->kind == CHARDEV_FD)

@@ -1,7 +1,8 @@
 /*
- * Raw mode and its end; see chardev_tty.h. The handler of a fatal signal only calls what POSIX allows there
- * (tcsetattr, raise), and only in the process that set raw mode: a child of it that exits leaves the terminal
- * alone. A signal that has a handler already, or is ignored, is not taken.
+ * Raw mode and its end; see chardev_tty.h. The handler of a fatal signal only calls what POSIX
+ * allows there (tcsetattr, raise), and only in the process that set raw mode: a child of it that
+ * exits leaves the terminal alone. A signal that has a handler already, or is ignored, is not
+ * taken.
  */
 #define _GNU_SOURCE
 #include "dev/chardev_tty.h"
@@ -22,13 +23,14 @@ static struct {
 	struct termios saved;
 } terminal = { .resized = -1 };
 
-static const int fatal_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
-	SIGSEGV, SIGTERM, SIGSYS, SIGXCPU };
+static const int fatal_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS,
+	SIGFPE, SIGSEGV, SIGTERM, SIGSYS, SIGXCPU };
 
 int tty_claim(struct err *err)
 {
 	if (terminal.claimed)
-		return failx(err, -EBUSY, "stdin and stdout are already used by another console or serial port");
+		return failx(err, -EBUSY,
+			"stdin and stdout are already used by another console or serial port");
 	terminal.claimed = true;
 	return 0;
 }
@@ -72,7 +74,8 @@ static void winch(int sig UNUSED)
 
 static void hook(void)
 {
-	struct sigaction sa = { .sa_handler = fatal, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER) }, old;
+	struct sigaction sa = { .sa_handler = fatal, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER) },
+			 old;
 
 	if (!terminal.hooked)
 		atexit(restore);

@@ -1,6 +1,7 @@
 /*
- * The byte reads as the events that may be told. PANICKED (bit 0) is the end; CRASH_LOADED (bit 1) is written
- * instead by a guest whose own crash kernel takes over from there, so it is only logged. See pvpanic.h.
+ * The byte reads as the events that may be told. PANICKED (bit 0) is the end; CRASH_LOADED (bit 1)
+ * is written instead by a guest whose own crash kernel takes over from there, so it is only logged.
+ * See pvpanic.h.
  */
 #include "dev/pvpanic.h"
 

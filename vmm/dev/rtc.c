@@ -1,9 +1,10 @@
 /*
- * The goldfish clock's registers, as Linux' drivers/rtc/rtc-goldfish.c uses them: 64-bit values in two halves.
- * Reading TIME_LOW latches TIME_HIGH; of a value written, HIGH comes first and LOW puts it into force. See rtc.h.
+ * The goldfish clock's registers, as Linux' drivers/rtc/rtc-goldfish.c uses them: 64-bit values in
+ * two halves. Reading TIME_LOW latches TIME_HIGH; of a value written, HIGH comes first and LOW puts
+ * it into force. See rtc.h.
  *
- * The loop's timers know the monotonic clock only, and somebody may set the host's time while an alarm waits: so a
- * timer never runs longer than RECHECK_NS before the clock is looked at again.
+ * The loop's timers know the monotonic clock only, and somebody may set the host's time while an
+ * alarm waits: so a timer never runs longer than RECHECK_NS before the clock is looked at again.
  */
 #include "dev/rtc.h"
 
@@ -30,10 +31,10 @@ struct rtc {
 	void *irq_arg;
 	struct timer timer;
 
-	pthread_mutex_t lock; /* guards all below */
-	uint64_t offset;      /* ns that the guest's time is ahead, modulo 2^64 */
-	uint64_t alarm;	      /* ns since 1970, the guest's */
-	uint32_t time_high;   /* latched by a read of TIME_LOW */
+	pthread_mutex_t lock;		   /* guards all below */
+	uint64_t offset;		   /* ns that the guest's time is ahead, modulo 2^64 */
+	uint64_t alarm;			   /* ns since 1970, the guest's */
+	uint32_t time_high;		   /* latched by a read of TIME_LOW */
 	uint32_t new_high, new_alarm_high; /* written, not yet in force */
 	bool alarm_set, enabled, due, line;
 };
@@ -168,7 +169,8 @@ void rtc_reset(struct rtc *rtc)
 	pthread_mutex_unlock(&rtc->lock);
 }
 
-int rtc_new(struct rtc **out, struct loop *loop, void (*set_irq)(void *arg, bool level), void *arg, struct err *err)
+int rtc_new(struct rtc **out, struct loop *loop, void (*set_irq)(void *arg, bool level), void *arg,
+	struct err *err)
 {
 	struct rtc *rtc = calloc(1, sizeof(*rtc));
 	int rc = rtc ? timer_init(loop, &rtc->timer, on_timer) : -ENOMEM;

@@ -1,10 +1,11 @@
 /*
  * The 16550A (National Semiconductor's data sheet, "PC16550D"); see uart.h.
  *
- * What a terminal line would make slow is instant here: a byte is sent when it is written, so THRE and TEMT are
- * set, and a THRE interrupt is due again, unless the ring is nearly full. Received bytes count as above the trigger
- * level at once. The interrupt line is the OR of what is enabled and due (IIR's sources); a guest with an
- * edge-triggered interrupt must read IIR until nothing is due, as Linux' driver does.
+ * What a terminal line would make slow is instant here: a byte is sent when it is written, so THRE
+ * and TEMT are set, and a THRE interrupt is due again, unless the ring is nearly full. Received
+ * bytes count as above the trigger level at once. The interrupt line is the OR of what is enabled
+ * and due (IIR's sources); a guest with an edge-triggered interrupt must read IIR until nothing is
+ * due, as Linux' driver does.
  */
 #include "dev/uart.h"
 
@@ -118,8 +119,8 @@ static size_t tx_push(struct uart *u, const uint8_t *data, size_t len)
 /* in the loop */
 
 /*
- * Copies the next bytes out, so that the channel is written to without the lock. Only the loop takes them off the
- * ring.
+ * Copies the next bytes out, so that the channel is written to without the lock. Only the loop
+ * takes them off the ring.
  */
 static size_t tx_peek(struct uart *u, uint8_t *buf, size_t len)
 {
@@ -211,8 +212,9 @@ static uint8_t modem_status(const struct uart *u)
 
 	if (!(m & UART_MCR_LOOP))
 		return MODEM_STATUS;
-	return (uint8_t)((m & UART_MCR_DTR ? UART_MSR_DSR : 0) | (m & UART_MCR_RTS ? UART_MSR_CTS : 0) |
-		(m & UART_MCR_OUT1 ? UART_MSR_RI : 0) | (m & UART_MCR_OUT2 ? UART_MSR_DCD : 0));
+	return (uint8_t)((m & UART_MCR_DTR ? UART_MSR_DSR : 0) |
+		(m & UART_MCR_RTS ? UART_MSR_CTS : 0) | (m & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
+		(m & UART_MCR_OUT2 ? UART_MSR_DCD : 0));
 }
 
 static void write_mcr(struct uart *u, uint8_t value)
@@ -409,8 +411,8 @@ void uart_reset(struct uart *u)
 	pthread_mutex_unlock(&u->lock);
 }
 
-int uart_new(struct uart **out, struct chardev *chardev, struct loop *loop, void (*set_irq)(void *arg, bool level),
-	void *arg, struct err *err)
+int uart_new(struct uart **out, struct chardev *chardev, struct loop *loop,
+	void (*set_irq)(void *arg, bool level), void *arg, struct err *err)
 {
 	struct uart *u = calloc(1, sizeof(*u));
 	pthread_condattr_t attr;

@@ -27,8 +27,8 @@ static int version(struct kvm *kvm, struct err *err)
 	if (kvm->api_version < 0)
 		return fail(err, -errno, "ask /dev/kvm for its version (KVM_GET_API_VERSION)");
 	if (kvm->api_version != KVM_API_VERSION)
-		return failx(err, -ENOTSUP, "/dev/kvm speaks API version %d, %d is needed", kvm->api_version,
-			KVM_API_VERSION);
+		return failx(err, -ENOTSUP, "/dev/kvm speaks API version %d, %d is needed",
+			kvm->api_version, KVM_API_VERSION);
 	return 0;
 }
 
@@ -61,7 +61,8 @@ int kvm_create_vm(struct kvm *kvm, struct err *err)
 	for (const struct kvm_cap *c = kvm_caps; c->name; c++)
 		if (c->needed && kvm_has(kvm, c->cap) <= 0) {
 			kvm_close_vm(kvm);
-			return failx(err, -ENOTSUP, "this kernel's KVM lacks the capability %s", c->name);
+			return failx(err, -ENOTSUP, "this kernel's KVM lacks the capability %s",
+				c->name);
 		}
 	kvm->max_vcpus = (unsigned)MAX(kvm_has(kvm, KVM_CAP_MAX_VCPUS), 1);
 	kvm->recommended_vcpus = (unsigned)MAX(kvm_has(kvm, KVM_CAP_NR_VCPUS), 1);

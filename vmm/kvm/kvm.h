@@ -1,6 +1,7 @@
 /*
- * /dev/kvm and one virtual machine of it: capabilities, memory slots, ioeventfds, irqfds, device attributes. Every ioctl that
- * fails is named in the sentence. No RISC-V in here beyond what <linux/kvm.h> defines; the vCPUs are in vcpu.h.
+ * /dev/kvm and one virtual machine of it: capabilities, memory slots, ioeventfds, irqfds, device
+ * attributes. Every ioctl that fails is named in the sentence. No RISC-V in here beyond what
+ * <linux/kvm.h> defines; the vCPUs are in vcpu.h.
  *
  * Owner: struct vm. The descriptor calls may be made from any thread (KVM serialises them).
  */
@@ -13,10 +14,10 @@ struct kvm {
 	int sys; /* /dev/kvm; -1 when closed */
 	int vm;	 /* -1 when there is no machine */
 	int api_version;
-	unsigned max_vcpus;	 /* KVM_CAP_MAX_VCPUS */
+	unsigned max_vcpus;	    /* KVM_CAP_MAX_VCPUS */
 	unsigned recommended_vcpus; /* KVM_CAP_NR_VCPUS */
-	unsigned gpa_bits;	 /* of guest-physical addresses; 0 when this kernel doesn't tell */
-	size_t run_size;	 /* of a vCPU's shared struct kvm_run, bytes */
+	unsigned gpa_bits; /* of guest-physical addresses; 0 when this kernel doesn't tell */
+	size_t run_size;   /* of a vCPU's shared struct kvm_run, bytes */
 };
 
 /* One capability, for messages and `sampan check`. */
@@ -41,7 +42,8 @@ int kvm_has(const struct kvm *kvm, int cap);
 /* All of guest RAM as memory slots, one a region. */
 int kvm_set_memory(const struct kvm *kvm, const struct mem *mem, struct err *err) MUST_USE;
 
-int kvm_ioeventfd(const struct kvm *kvm, uint64_t gpa, uint32_t value, int fd, bool on) MUST_USE; /* 4 bytes; 0 or -errno */
+int kvm_ioeventfd(const struct kvm *kvm, uint64_t gpa, uint32_t value, int fd, bool on)
+	MUST_USE; /* 4 bytes; 0 or -errno */
 int kvm_irqfd(const struct kvm *kvm, uint32_t gsi, int fd, bool on) MUST_USE;
 int kvm_irq_line(const struct kvm *kvm, uint32_t gsi, bool level) MUST_USE;
 

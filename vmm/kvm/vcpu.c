@@ -1,6 +1,6 @@
 /*
- * vCPU threads. KVM_RUN is left by a signal whose handler does nothing; immediate_exit closes the gap between the look at
- * want and the ioctl.
+ * vCPU threads. KVM_RUN is left by a signal whose handler does nothing; immediate_exit closes the
+ * gap between the look at want and the ioctl.
  */
 #define _GNU_SOURCE
 #include "kvm/vcpu.h"
@@ -92,7 +92,8 @@ static bool parked(struct vcpu *v, bool stay)
 	if (stay || set->want != VCPUS_RUN) {
 		set->running--;
 		pthread_cond_broadcast(&set->changed);
-		if (stay) /* what made it park asks for a pause first: only a later vcpus_run() lets it go on */
+		if (stay) /* what made it park asks for a pause first: only a later vcpus_run() lets
+			     it go on */
 			while (set->want == VCPUS_RUN)
 				pthread_cond_wait(&set->changed, &set->lock);
 		while (set->want == VCPUS_PARK)

@@ -1,9 +1,10 @@
 /*
  * A vCPU: its KVM descriptor, its thread, and the way to get it out of the guest.
  *
- * All vCPUs of a machine share one struct vcpu_set: what their threads are to do (park, run, end) and how many are parked. The
- * loop thread changes it with vcpus_pause(), vcpus_run(), vcpus_end(); each returns when every thread has obeyed. What an exit
- * means is the business of struct vcpu_ops (vm.c), called in the vCPU's thread.
+ * All vCPUs of a machine share one struct vcpu_set: what their threads are to do (park, run, end)
+ * and how many are parked. The loop thread changes it with vcpus_pause(), vcpus_run(), vcpus_end();
+ * each returns when every thread has obeyed. What an exit means is the business of struct vcpu_ops
+ * (vm.c), called in the vCPU's thread.
  */
 #ifndef SAMPAN_KVM_VCPU_H
 #define SAMPAN_KVM_VCPU_H
@@ -16,7 +17,8 @@
 struct vcpu;
 
 struct vcpu_ops {
-	/* KVM_RUN returned 0; run->exit_reason says why. False: the vCPU parks until vcpus_run() (or the end). */
+	/* KVM_RUN returned 0; run->exit_reason says why. False: the vCPU parks until vcpus_run()
+	 * (or the end). */
 	bool (*exit)(struct vcpu *v, void *arg);
 	/* KVM_RUN failed with -code, other than by a signal. The vCPU parks. */
 	void (*failed)(struct vcpu *v, int code, void *arg);
@@ -35,8 +37,8 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run; /* shared with KVM */
 	size_t run_size;
-	unsigned index;	     /* = hart id */
-	int thread_id;	     /* as gettid() gives; 0 before its thread runs */
+	unsigned index; /* = hart id */
+	int thread_id;	/* as gettid() gives; 0 before its thread runs */
 	bool has_thread;
 	pthread_t thread;
 	struct vcpu_set *set;
@@ -47,9 +49,11 @@ void vcpu_set_init(struct vcpu_set *set, const struct vcpu_ops *ops, void *arg);
 void vcpu_set_fini(struct vcpu_set *set);
 
 int vcpu_create(struct vcpu *v, const struct kvm *kvm, unsigned index, struct err *err) MUST_USE;
-void vcpu_close(struct vcpu *v); /* its thread must have ended; fine on one that was never created (fd -1) */
+void vcpu_close(struct vcpu
+		*v); /* its thread must have ended; fine on one that was never created (fd -1) */
 
-/* The register's size comes from its id (KVM_REG_SIZE); value points to that many bytes. 0 or -errno. */
+/* The register's size comes from its id (KVM_REG_SIZE); value points to that many bytes. 0 or
+ * -errno. */
 int vcpu_get_reg(const struct vcpu *v, uint64_t id, void *value) MUST_USE;
 int vcpu_set_reg(const struct vcpu *v, uint64_t id, const void *value) MUST_USE;
 

@@ -1,9 +1,10 @@
 /*
- * The in-kernel AIA (RISC-V AIA 1.0; Documentation/virt/kvm/devices/ of KVM's own AIA device): one IMSIC per vCPU and an APLIC that turns
- * wired sources into MSIs, all in KVM.
+ * The in-kernel AIA (RISC-V AIA 1.0; Documentation/virt/kvm/devices/ of KVM's own AIA device): one
+ * IMSIC per vCPU and an APLIC that turns wired sources into MSIs, all in KVM.
  *
- * KVM wants its attributes in one order: mode, ids, sources, bits, addresses, init; after init nothing can be changed. Any step can
- * fail on some kernel, so each is named; what has a usable default (number of ids) goes on with that.
+ * KVM wants its attributes in one order: mode, ids, sources, bits, addresses, init; after init
+ * nothing can be changed. Any step can fail on some kernel, so each is named; what has a usable
+ * default (number of ids) goes on with that.
  */
 #include "riscv/irqchip.h"
 
@@ -14,7 +15,9 @@
 #include "core/log.h"
 #include "riscv/map.h"
 
-#define IDS_WANTED 255 /* interrupt identities per hart: plenty for a microVM, and cheap for the guest's tables */
+#define IDS_WANTED                                                                                 \
+	255 /* interrupt identities per hart: plenty for a microVM, and cheap for the guest's      \
+	       tables */
 
 struct aia {
 	struct irqchip chip;
@@ -51,7 +54,8 @@ static int step(struct bring_up *b, int rc, const char *what)
 	return rc ? fail(b->err, rc, "set up the in-kernel AIA (%s): %s", b->mode, what) : 0;
 }
 
-static int set(struct bring_up *b, uint32_t group, uint64_t attr, const void *value, const char *what)
+static int set(struct bring_up *b, uint32_t group, uint64_t attr, const void *value,
+	const char *what)
 {
 	return step(b, kvm_device_set(b->aia->fd, group, attr, value), what);
 }
@@ -60,12 +64,14 @@ static int set(struct bring_up *b, uint32_t group, uint64_t attr, const void *va
 static int choose_ids(struct bring_up *b)
 {
 	uint32_t ids, wanted = IDS_WANTED;
-	int rc = kvm_device_get(b->aia->fd, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_IDS, &ids);
+	int rc = kvm_device_get(b->aia->fd, KVM_DEV_RISCV_AIA_GRP_CONFIG,
+		KVM_DEV_RISCV_AIA_CONFIG_IDS, &ids);
 
 	if (rc)
 		return step(b, rc, "read the number of interrupt identities");
 	if (ids > wanted &&
-		!kvm_device_set(b->aia->fd, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_IDS, &wanted))
+		!kvm_device_set(b->aia->fd, KVM_DEV_RISCV_AIA_GRP_CONFIG,
+			KVM_DEV_RISCV_AIA_CONFIG_IDS, &wanted))
 		ids = wanted;
 	b->aia->chip.dt.num_ids = ids;
 	return 0;
@@ -83,11 +89,11 @@ static int config(struct bring_up *b, unsigned nvcpus)
 		rc = set(b, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_SRCS, &srcs,
 			"number of wired sources");
 	if (!rc)
-		rc = set(b, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_HART_BITS, &hart_bits,
-			"hart index bits");
+		rc = set(b, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_HART_BITS,
+			&hart_bits, "hart index bits");
 	if (!rc)
-		rc = set(b, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_GUEST_BITS, &guest_bits,
-			"guest index bits");
+		rc = set(b, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_GUEST_BITS,
+			&guest_bits, "guest index bits");
 	b->aia->chip.dt.num_sources = srcs;
 	b->aia->chip.dt.hart_bits = hart_bits;
 	return rc;
@@ -96,19 +102,21 @@ static int config(struct bring_up *b, unsigned nvcpus)
 static int addresses(struct bring_up *b, unsigned nvcpus)
 {
 	uint64_t gpa = MAP_APLIC;
-	int rc = set(b, KVM_DEV_RISCV_AIA_GRP_ADDR, KVM_DEV_RISCV_AIA_ADDR_APLIC, &gpa, "address of the APLIC");
+	int rc = set(b, KVM_DEV_RISCV_AIA_GRP_ADDR, KVM_DEV_RISCV_AIA_ADDR_APLIC, &gpa,
+		"address of the APLIC");
 
 	for (unsigned i = 0; i < nvcpus && !rc; i++) {
 		gpa = MAP_IMSIC + i * MAP_IMSIC_STRIDE;
-		rc = kvm_device_set(b->aia->fd, KVM_DEV_RISCV_AIA_GRP_ADDR, KVM_DEV_RISCV_AIA_ADDR_IMSIC(i),
-			&gpa);
+		rc = kvm_device_set(b->aia->fd, KVM_DEV_RISCV_AIA_GRP_ADDR,
+			KVM_DEV_RISCV_AIA_ADDR_IMSIC(i), &gpa);
 	}
 	return rc ? rc : step(b, rc, "addresses of the APLIC and the IMSICs");
 }
 
 static int wire(struct irqchip *c, unsigned source, int fd, bool on)
 {
-	return kvm_irqfd(c->kvm, source, fd, on); /* KVM's default routing: GSI n is APLIC source n */
+	return kvm_irqfd(c->kvm, source, fd,
+		on); /* KVM's default routing: GSI n is APLIC source n */
 }
 
 static int set_level(struct irqchip *c, unsigned source, bool level)
@@ -125,11 +133,13 @@ static void aia_free(struct irqchip *c)
 	free(aia);
 }
 
-static const struct irqchip_ops aia_ops = { .wire = wire, .set_level = set_level, .free = aia_free };
+static const struct irqchip_ops aia_ops = { .wire = wire,
+	.set_level = set_level,
+	.free = aia_free };
 
 /*
- * A host without guest interrupt files refuses AUTO and takes EMUL. The device can't be created a second time in one
- * machine, but its mode may be set again until init.
+ * A host without guest interrupt files refuses AUTO and takes EMUL. The device can't be created a
+ * second time in one machine, but its mode may be set again until init.
  */
 static int choose_mode(struct bring_up *b, enum vm_irqchip want)
 {
@@ -139,8 +149,8 @@ static int choose_mode(struct bring_up *b, enum vm_irqchip want)
 		if (want == VM_IRQCHIP_AUTO ? !modes[i].in_auto : modes[i].mode != want)
 			continue;
 		b->mode = modes[i].name;
-		rc = set(b, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_MODE, &modes[i].kvm_mode,
-			"mode");
+		rc = set(b, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_MODE,
+			&modes[i].kvm_mode, "mode");
 		if (rc && want == VM_IRQCHIP_AUTO && b->err)
 			log_info("%s", b->err->msg);
 	}
@@ -149,7 +159,8 @@ static int choose_mode(struct bring_up *b, enum vm_irqchip want)
 
 static int bring_up(struct bring_up *b, unsigned nvcpus, enum vm_irqchip want)
 {
-	int rc = step(b, kvm_create_device(b->aia->chip.kvm, KVM_DEV_TYPE_RISCV_AIA, &b->aia->fd), "create");
+	int rc = step(b, kvm_create_device(b->aia->chip.kvm, KVM_DEV_TYPE_RISCV_AIA, &b->aia->fd),
+		"create");
 
 	if (!rc)
 		rc = choose_mode(b, want);
@@ -162,11 +173,15 @@ static int bring_up(struct bring_up *b, unsigned nvcpus, enum vm_irqchip want)
 	return rc;
 }
 
-int irqchip_aia_new(struct irqchip **out, const struct kvm *kvm, unsigned nvcpus, enum vm_irqchip want,
-	irqchip_trace *trace, void *arg, struct err *err)
+int irqchip_aia_new(struct irqchip **out, const struct kvm *kvm, unsigned nvcpus,
+	enum vm_irqchip want, irqchip_trace *trace, void *arg, struct err *err)
 {
 	struct aia *aia = calloc(1, sizeof(*aia));
-	struct bring_up b = { .aia = aia, .trace = trace, .arg = arg, .mode = "in kernel", .err = err };
+	struct bring_up b = { .aia = aia,
+		.trace = trace,
+		.arg = arg,
+		.mode = "in kernel",
+		.err = err };
 	int rc;
 
 	if (!aia)

@@ -1,6 +1,7 @@
 /*
- * Device tree by libfdt's sequential-write calls, node by node as the bindings of Linux ask (riscv/cpus, riscv,imsics, riscv,aplic,
- * virtio,mmio, serial/8250, ...). libfdt keeps the first error of a failed call chain only if it is looked at: struct out does that.
+ * Device tree by libfdt's sequential-write calls, node by node as the bindings of Linux ask
+ * (riscv/cpus, riscv,imsics, riscv,aplic, virtio,mmio, serial/8250, ...). libfdt keeps the first
+ * error of a failed call chain only if it is looked at: struct out does that.
  */
 #include "riscv/fdt.h"
 
@@ -10,10 +11,10 @@
 
 #include "riscv/map.h"
 
-#define IRQ_S_EXT	9 /* of a hart's local controller: supervisor external */
-#define LEVEL_HIGH	4
-#define PHANDLE_IMSIC	1
-#define PHANDLE_APLIC	2
+#define IRQ_S_EXT	   9 /* of a hart's local controller: supervisor external */
+#define LEVEL_HIGH	   4
+#define PHANDLE_IMSIC	   1
+#define PHANDLE_APLIC	   2
 #define PHANDLE_INTC(hart) (16 + (hart))
 #define PHANDLE_CPU(hart)  (256 + (hart))
 
@@ -109,7 +110,9 @@ static void cells(struct out *o, const char *name, const uint32_t *values, unsig
 static void reg(struct out *o, uint64_t gpa, uint64_t size)
 {
 	cells(o, "reg",
-		(uint32_t[]){ (uint32_t)(gpa >> 32), (uint32_t)gpa, (uint32_t)(size >> 32), (uint32_t)size }, 4);
+		(uint32_t[]){ (uint32_t)(gpa >> 32), (uint32_t)gpa, (uint32_t)(size >> 32),
+			(uint32_t)size },
+		4);
 }
 
 static void chosen(struct out *o, const struct fdt_machine *m)
@@ -205,7 +208,8 @@ static void imsic(struct out *o, const struct fdt_machine *m)
 	if (!o->rc) {
 		fdt32_t *p = NULL;
 
-		o->rc = fdt_property_placeholder(o->fdt, "interrupts-extended", (int)(m->ncpus * 8), (void **)&p);
+		o->rc = fdt_property_placeholder(o->fdt, "interrupts-extended", (int)(m->ncpus * 8),
+			(void **)&p);
 		for (unsigned i = 0; i < m->ncpus && !o->rc; i++) {
 			p[2 * i] = cpu_to_fdt32(PHANDLE_INTC(i));
 			p[2 * i + 1] = cpu_to_fdt32(IRQ_S_EXT);
@@ -277,7 +281,9 @@ int fdt_build(void *buf, size_t size, const struct fdt_machine *m, struct err *e
 {
 	struct out o = { .fdt = buf };
 
-	o.rc = fdt_create_with_flags(buf, (int)size, FDT_CREATE_FLAG_NO_NAME_DEDUP); /* 1 ms of a boot is spent looking for equal names */
+	o.rc = fdt_create_with_flags(buf, (int)size,
+		FDT_CREATE_FLAG_NO_NAME_DEDUP); /* 1 ms of a boot is spent looking for equal names
+						 */
 	if (!o.rc)
 		o.rc = fdt_finish_reservemap(buf);
 	begin(&o, "");

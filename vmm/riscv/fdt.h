@@ -1,6 +1,7 @@
 /*
- * The device tree that tells the guest what machine it is on, made with libfdt from a plain description. A pure function: it is
- * tested natively, and its output checked against the kernel's bindings (dt-schema).
+ * The device tree that tells the guest what machine it is on, made with libfdt from a plain
+ * description. A pure function: it is tested natively, and its output checked against the kernel's
+ * bindings (dt-schema).
  */
 #ifndef SAMPAN_RISCV_FDT_H
 #define SAMPAN_RISCV_FDT_H
@@ -8,11 +9,11 @@
 #include "core/err.h"
 
 struct fdt_isa {
-	const char *isa;	/* riscv,isa: "rv64imafdc_..." */
+	const char *isa;	 /* riscv,isa: "rv64imafdc_..." */
 	const char *const *exts; /* riscv,isa-extensions */
 	unsigned nexts;
-	const char *mmu_type;	/* "riscv,sv57" */
-	uint32_t timebase;	/* Hz */
+	const char *mmu_type;			     /* "riscv,sv57" */
+	uint32_t timebase;			     /* Hz */
 	uint32_t cbom_block, cboz_block, cbop_block; /* bytes; 0: not there */
 };
 
@@ -42,10 +43,12 @@ struct fdt_machine {
 	unsigned ndevices;
 };
 
-/* Bytes that are always enough for this machine's tree. (libfdt clears all it is given: less is faster.) */
+/* Bytes that are always enough for this machine's tree. (libfdt clears all it is given: less is
+ * faster.) */
 size_t fdt_size_bound(const struct fdt_machine *m);
 
-/* Writes the tree into buf; its size is in the header. -ENOSPC with a sentence when size bytes are too few. */
+/* Writes the tree into buf; its size is in the header. -ENOSPC with a sentence when size bytes are
+ * too few. */
 int fdt_build(void *buf, size_t size, const struct fdt_machine *m, struct err *err) MUST_USE;
 
 #endif

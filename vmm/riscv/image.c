@@ -1,6 +1,6 @@
 /*
- * Kernel loading; see image.h. The file is recognised by its first bytes, expanded if it is compressed, and then judged by the Image
- * header; text goes straight from the file into guest RAM.
+ * Kernel loading; see image.h. The file is recognised by its first bytes, expanded if it is
+ * compressed, and then judged by the Image header; text goes straight from the file into guest RAM.
  */
 #include "riscv/image.h"
 
@@ -15,8 +15,9 @@
 #define EM_RISCV 243
 #endif
 
-#define DEFAULT_OFFSET (2 * MiB) /* of the kernel in RAM: where Linux asks to be, one huge page up */
-#define CHUNK	       (64 * 1024)
+#define DEFAULT_OFFSET                                                                             \
+	(2 * MiB) /* of the kernel in RAM: where Linux asks to be, one huge page up */
+#define CHUNK (64 * 1024)
 
 struct source {
 	int fd;
@@ -54,7 +55,8 @@ static int read_all(const struct source *s, uint64_t off, void *buf, size_t len)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = pread(s->fd, (char *)buf + done, len - done, (off_t)(s->offset + off + done));
+		ssize_t n = pread(s->fd, (char *)buf + done, len - done,
+			(off_t)(s->offset + off + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -68,14 +70,15 @@ static int read_all(const struct source *s, uint64_t off, void *buf, size_t len)
 }
 
 /* Straight from the file into RAM; no copy of ours. */
-static int load_range(const struct source *s, const struct target *t, uint64_t off, uint64_t gpa, uint64_t len,
-	struct err *err)
+static int load_range(const struct source *s, const struct target *t, uint64_t off, uint64_t gpa,
+	uint64_t len, struct err *err)
 {
 	void __guest *p = mem_at(t->mem, gpa, len);
 	int rc;
 
 	if (!p)
-		return failx(err, -ENOMEM, "load %s: %llu bytes don't fit in the guest's %llu MiB of memory", s->path,
+		return failx(err, -ENOMEM,
+			"load %s: %llu bytes don't fit in the guest's %llu MiB of memory", s->path,
 			(unsigned long long)len, (unsigned long long)(t->ram_size / MiB));
 	rc = read_all(s, off, mem_iov(p, len).iov_base, len);
 	if (rc == -ENODATA)
@@ -83,7 +86,7 @@ static int load_range(const struct source *s, const struct target *t, uint64_t o
 	return rc ? fail(err, rc, "read %s", s->path) : 0;
 }
 
-/* --- the Image header -------------------------------------------------------------------------------------------------- */
+/* the Image header */
 
 struct image_header {
 	uint32_t code0, code1;
@@ -115,7 +118,8 @@ int image_parse(struct image *im, const void *header, size_t len, struct err *er
 	if (h.flags & FLAG_BIG_ENDIAN)
 		return failx(err, -ENOEXEC, "it is a big-endian kernel");
 	if (h.text_offset % (2 * MiB))
-		return failx(err, -ENOEXEC, "its header asks for a text offset of 0x%llx, which is not 2 MiB aligned",
+		return failx(err, -ENOEXEC,
+			"its header asks for a text offset of 0x%llx, which is not 2 MiB aligned",
 			(unsigned long long)h.text_offset);
 	im->text_offset = h.text_offset;
 	im->image_size = h.image_size;
@@ -123,15 +127,16 @@ int image_parse(struct image *im, const void *header, size_t len, struct err *er
 }
 
 /* The kernel's memory must fit behind its offset, and hold at least what the file brings. */
-static int place(struct boot_layout *l, const struct target *t, const char *path, struct image im, uint64_t file_size,
-	struct err *err)
+static int place(struct boot_layout *l, const struct target *t, const char *path, struct image im,
+	uint64_t file_size, struct err *err)
 {
 	uint64_t end, size = MAX(im.image_size, file_size);
 
 	if (!add_ok(im.text_offset, size, &end) || end > t->ram_size)
 		return failx(err, -ENOMEM,
-			"load %s: the kernel needs %llu MiB from offset %llu MiB on, the guest has %llu MiB of memory", path,
-			(unsigned long long)(size / MiB + 1), (unsigned long long)(im.text_offset / MiB),
+			"load %s: the kernel needs %llu MiB from offset %llu MiB on, the guest has %llu MiB of memory",
+			path, (unsigned long long)(size / MiB + 1),
+			(unsigned long long)(im.text_offset / MiB),
 			(unsigned long long)(t->ram_size / MiB));
 	l->entry = t->ram + im.text_offset;
 	l->kernel_end = t->ram + end;
@@ -147,8 +152,9 @@ static uint32_t le32_at(const uint8_t *p)
 }
 
 /*
- * The header tells the size in memory only. A kernel with an EFI stub is a PE file too, whose section table says where its data ends;
- * of another one all that is known is that its bss is never larger than the rest.
+ * The header tells the size in memory only. A kernel with an EFI stub is a PE file too, whose
+ * section table says where its data ends; of another one all that is known is that its bss is never
+ * larger than the rest.
  */
 static uint64_t file_size_at_least(const struct image *im, const uint8_t *head, size_t len)
 {
@@ -157,13 +163,15 @@ static uint64_t file_size_at_least(const struct image *im, const uint8_t *head, 
 	if (memcmp(head, "MZ", 2) || pe + 24 > len || memcmp(head + pe, "PE\0\0", 4))
 		return least;
 	table = pe + 24 + (le32_at(head + pe + 20) & 0xffff); /* SizeOfOptionalHeader */
-	for (unsigned i = 0; i < (le32_at(head + pe + 6) & 0xffff) && table + 40 <= len; i++, table += 40)
-		least = MAX(least, (uint64_t)le32_at(head + table + 16) + le32_at(head + table + 20));
+	for (unsigned i = 0; i < (le32_at(head + pe + 6) & 0xffff) && table + 40 <= len;
+		i++, table += 40)
+		least = MAX(least,
+			(uint64_t)le32_at(head + table + 16) + le32_at(head + table + 20));
 	return least;
 }
 
-static int load_image(struct boot_layout *l, const struct target *t, const struct source *s, const uint8_t *head,
-	size_t head_len, struct err *err)
+static int load_image(struct boot_layout *l, const struct target *t, const struct source *s,
+	const uint8_t *head, size_t head_len, struct err *err)
 {
 	struct image im;
 	int rc = image_parse(&im, head, head_len, err);
@@ -172,14 +180,16 @@ static int load_image(struct boot_layout *l, const struct target *t, const struc
 		return err_prefix(err, rc, "load %s", s->path);
 	rc = place(l, t, s->path, im, s->size, err);
 	if (!rc && s->size < file_size_at_least(&im, head, head_len))
-		return failx(err, -ENOEXEC, "load %s: the file is truncated (%llu bytes of a kernel of %llu)", s->path,
+		return failx(err, -ENOEXEC,
+			"load %s: the file is truncated (%llu bytes of a kernel of %llu)", s->path,
 			(unsigned long long)s->size, (unsigned long long)im.image_size);
 	return rc ? rc : load_range(s, t, 0, l->entry, s->size, err);
 }
 
-/* --- compressed kernels: expanded into RAM at the usual place, then judged ----------------------------------------------- */
+/* compressed kernels: expanded into RAM at the usual place, then judged */
 
-/* Both expanders read CHUNK bytes at a time and write to dst; *len is room before and size after. */
+/* Both expanders read CHUNK bytes at a time and write to dst; *len is room before and size after.
+ */
 static int gunzip(const struct source *s, void *dst, uint64_t *len, uint8_t *buf)
 {
 	z_stream z = { 0 };
@@ -260,15 +270,16 @@ static int expand_error(int rc, const struct source *s, const struct target *t, 
 	case -EBADMSG:
 		return failx(err, rc, "load %s: the compressed data is damaged", s->path);
 	case -E2BIG:
-		return failx(err, rc, "load %s: the kernel does not fit in the guest's %llu MiB of memory", s->path,
-			(unsigned long long)(t->ram_size / MiB));
+		return failx(err, rc,
+			"load %s: the kernel does not fit in the guest's %llu MiB of memory",
+			s->path, (unsigned long long)(t->ram_size / MiB));
 	default:
 		return fail(err, rc, "read %s", s->path);
 	}
 }
 
-static int load_compressed(struct boot_layout *l, const struct target *t, const struct source *s, expander *expand,
-	struct err *err)
+static int load_compressed(struct boot_layout *l, const struct target *t, const struct source *s,
+	expander *expand, struct err *err)
 {
 	AUTO_FREE uint8_t *buf = malloc(CHUNK);
 	uint8_t head[IMAGE_HEADER_SIZE];
@@ -297,7 +308,7 @@ static int load_compressed(struct boot_layout *l, const struct target *t, const 
 	return rc;
 }
 
-/* --- ELF ----------------------------------------------------------------------------------------------------------------- */
+/* ELF */
 
 #define MAX_PHDR 64
 
@@ -308,7 +319,8 @@ static int elf_check(const Elf64_Ehdr *eh, struct err *err)
 	if (eh->e_ident[EI_CLASS] != ELFCLASS64)
 		return failx(err, -ENOEXEC, "it is a 32-bit ELF file");
 	if (eh->e_machine != EM_RISCV)
-		return failx(err, -ENOEXEC, "it is an ELF file for machine %u, not for riscv64 (%u)", eh->e_machine,
+		return failx(err, -ENOEXEC,
+			"it is an ELF file for machine %u, not for riscv64 (%u)", eh->e_machine,
 			EM_RISCV);
 	if (eh->e_phentsize != sizeof(Elf64_Phdr) || !eh->e_phnum || eh->e_phnum > MAX_PHDR)
 		return failx(err, -ENOEXEC, "its ELF header makes no sense");
@@ -321,11 +333,11 @@ static bool entry_in(const Elf64_Phdr *ph, uint64_t entry)
 }
 
 /*
- * A vmlinux is linked to physical addresses that start at 0 (it runs anywhere): it goes to the usual offset. One that names
- * addresses in RAM gets those.
+ * A vmlinux is linked to physical addresses that start at 0 (it runs anywhere): it goes to the
+ * usual offset. One that names addresses in RAM gets those.
  */
-static int elf_segments(struct boot_layout *l, const struct target *t, const struct source *s, const Elf64_Ehdr *eh,
-	const Elf64_Phdr *ph, struct err *err)
+static int elf_segments(struct boot_layout *l, const struct target *t, const struct source *s,
+	const Elf64_Ehdr *eh, const Elf64_Phdr *ph, struct err *err)
 {
 	uint64_t low = UINT64_MAX, base;
 
@@ -341,7 +353,8 @@ static int elf_segments(struct boot_layout *l, const struct target *t, const str
 			continue;
 		if (!add_ok(base, ph[i].p_paddr, &gpa) || !add_ok(gpa, ph[i].p_memsz, &end) ||
 			ph[i].p_filesz > ph[i].p_memsz || !mem_at(t->mem, gpa, ph[i].p_memsz))
-			return failx(err, -ENOMEM, "load %s: a segment of %llu bytes does not fit in the guest's memory",
+			return failx(err, -ENOMEM,
+				"load %s: a segment of %llu bytes does not fit in the guest's memory",
 				s->path, (unsigned long long)ph[i].p_memsz);
 		rc = load_range(s, t, ph[i].p_offset, gpa, ph[i].p_filesz, err);
 		if (rc)
@@ -355,7 +368,8 @@ static int elf_segments(struct boot_layout *l, const struct target *t, const str
 	return 0;
 }
 
-static int load_elf(struct boot_layout *l, const struct target *t, const struct source *s, struct err *err)
+static int load_elf(struct boot_layout *l, const struct target *t, const struct source *s,
+	struct err *err)
 {
 	AUTO_FREE Elf64_Phdr *ph = calloc(MAX_PHDR, sizeof(*ph));
 	Elf64_Ehdr eh;
@@ -369,15 +383,17 @@ static int load_elf(struct boot_layout *l, const struct target *t, const struct 
 	rc = elf_check(&eh, err);
 	if (rc)
 		return err_prefix(err, rc, "load %s", s->path);
-	rc = eh.e_phoff > s->size ? -ENODATA : read_all(s, eh.e_phoff, ph, eh.e_phnum * sizeof(*ph));
+	rc = eh.e_phoff > s->size ? -ENODATA
+				  : read_all(s, eh.e_phoff, ph, eh.e_phnum * sizeof(*ph));
 	if (rc)
 		return failx(err, rc, "load %s: the file is truncated", s->path);
 	return elf_segments(l, t, s, &eh, ph, err);
 }
 
-/* --- recognising, and the rest of the layout ------------------------------------------------------------------------------ */
+/* recognising, and the rest of the layout */
 
-/* An EFI zboot file: a PE header whose first words say where the compressed Image lies (include/linux/pe.h). */
+/* An EFI zboot file: a PE header whose first words say where the compressed Image lies
+ * (include/linux/pe.h). */
 struct zboot {
 	char mz[4], zimg[4];
 	uint32_t offset, size, reserved[2];
@@ -389,7 +405,8 @@ static bool is_zboot(const uint8_t *head, size_t n)
 	return n >= sizeof(struct zboot) && !memcmp(head, "MZ", 2) && !memcmp(head + 4, "zimg", 4);
 }
 
-static int load_kernel(struct boot_layout *l, const struct target *t, const struct source *whole, struct err *err)
+static int load_kernel(struct boot_layout *l, const struct target *t, const struct source *whole,
+	struct err *err)
 {
 	struct source s = *whole;
 	uint8_t head[1024];
@@ -431,11 +448,11 @@ static int file_source(struct source *s, int fd, const char *path, struct err *e
 }
 
 /*
- * Device tree and initrd come right behind the kernel, so that few huge pages are touched; but not in its last 2 MiB: a kernel with strict
- * page permissions keeps all of that to itself.
+ * Device tree and initrd come right behind the kernel, so that few huge pages are touched; but not
+ * in its last 2 MiB: a kernel with strict page permissions keeps all of that to itself.
  */
-int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint64_t ram_size, int kernel_fd,
-	const char *kernel, int initrd_fd, const char *initrd, struct err *err)
+int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint64_t ram_size,
+	int kernel_fd, const char *kernel, int initrd_fd, const char *initrd, struct err *err)
 {
 	struct target t = { .mem = mem, .ram = ram, .ram_size = ram_size };
 	struct source s;
@@ -459,11 +476,13 @@ int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint6
 		if (!add_ok(end, s.size, &end) || end > ram + ram_size)
 			return failx(err, -ENOMEM,
 				"load initrd %s: its %llu MiB and the kernel don't fit in the guest's %llu MiB of memory",
-				initrd, (unsigned long long)(s.size / MiB + 1), (unsigned long long)(ram_size / MiB));
+				initrd, (unsigned long long)(s.size / MiB + 1),
+				(unsigned long long)(ram_size / MiB));
 		return load_range(&s, &t, 0, l->initrd, s.size, err);
 	}
 	if (end > ram + ram_size)
-		return failx(err, -ENOMEM, "load %s: no room for the device tree in the guest's %llu MiB of memory",
+		return failx(err, -ENOMEM,
+			"load %s: no room for the device tree in the guest's %llu MiB of memory",
 			kernel, (unsigned long long)(ram_size / MiB));
 	return 0;
 }

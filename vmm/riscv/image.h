@@ -1,9 +1,11 @@
 /*
- * Putting a kernel (and its initrd) into guest RAM: a RISC-V Linux Image by its header (Documentation/arch/riscv/boot-image-header.rst),
- * bare or compressed by gzip or zstd, in an EFI zboot wrapper, or an ELF vmlinux.
+ * Putting a kernel (and its initrd) into guest RAM: a RISC-V Linux Image by its header
+ * (Documentation/arch/riscv/boot-image-header.rst), bare or compressed by gzip or zstd, in an EFI
+ * zboot wrapper, or an ELF vmlinux.
  *
- * The formats are recognised by content. image_parse() and elf_plan() are pure functions over bytes. Main thread, before the
- * guest runs, and again at a machine reset; the descriptors stay open for that.
+ * The formats are recognised by content. image_parse() and elf_plan() are pure functions over
+ * bytes. Main thread, before the guest runs, and again at a machine reset; the descriptors stay
+ * open for that.
  */
 #ifndef SAMPAN_RISCV_IMAGE_H
 #define SAMPAN_RISCV_IMAGE_H
@@ -17,24 +19,29 @@ struct image {
 	uint64_t image_size;  /* bytes of RAM the kernel uses from there, bss included */
 };
 
-/* -ENOEXEC with a sentence (without the file's name) when the header is not one of a little-endian RISC-V Image. */
+/* -ENOEXEC with a sentence (without the file's name) when the header is not one of a little-endian
+ * RISC-V Image. */
 int image_parse(struct image *im, const void *header, size_t len, struct err *err) MUST_USE;
 
 /* Where things ended up, guest-physical. */
 struct boot_layout {
-	uint64_t entry;	     /* pc of hart 0 */
-	uint64_t kernel_end; /* first byte after the kernel's memory */
+	uint64_t entry;		      /* pc of hart 0 */
+	uint64_t kernel_end;	      /* first byte after the kernel's memory */
 	uint64_t initrd, initrd_size; /* size 0: none */
-	uint64_t fdt;	     /* where the device tree goes: IMAGE_FDT_SIZE bytes are free there */
+	uint64_t fdt; /* where the device tree goes: IMAGE_FDT_SIZE bytes are free there */
 };
 
-#define IMAGE_FDT_SIZE (256 * 1024) /* bytes kept for the device tree: 64 harts with every extension need about 100 KiB */
+#define IMAGE_FDT_SIZE                                                                             \
+	(256 * 1024) /* bytes kept for the device tree: 64 harts with every extension need about   \
+			100 KiB */
 
 /*
- * Loads what kernel_fd (and initrd_fd, unless < 0) hold. The names are for messages. Pages of RAM that are not needed are not touched.
+ * Loads what kernel_fd (and initrd_fd, unless < 0) hold. The names are for messages. Pages of RAM
+ * that are not needed are not touched.
  */
-int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint64_t ram_size, int kernel_fd,
-	const char *kernel, int initrd_fd, const char *initrd, struct err *err) MUST_USE;
+int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint64_t ram_size,
+	int kernel_fd, const char *kernel, int initrd_fd, const char *initrd, struct err *err)
+	MUST_USE;
 
 /* Opens a regular file for loading: errors for a missing, empty or irregular one. */
 int image_open(int *fd, const char *path, const char *what, struct err *err) MUST_USE;

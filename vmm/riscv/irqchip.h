@@ -1,13 +1,16 @@
 /*
- * The machine's interrupt controller, behind one interface so that modes can be tried in order and replaced.
+ * The machine's interrupt controller, behind one interface so that modes can be tried in order and
+ * replaced.
  *
- * Bring-up: irqchip_new() after all vCPUs exist and before any has run; it tries the modes that `want` allows, best first, and
- * logs one line for each step that fails before the next is tried. Afterwards a device ties an eventfd to a wired source with
- * irqchip_wire(). Wired sources are level-sensitive, active high. Owner: struct vm.
+ * Bring-up: irqchip_new() after all vCPUs exist and before any has run; it tries the modes that
+ * `want` allows, best first, and logs one line for each step that fails before the next is tried.
+ * Afterwards a device ties an eventfd to a wired source with irqchip_wire(). Wired sources are
+ * level-sensitive, active high. Owner: struct vm.
  *
- * KVM's irqfd raises the line of an emulated APLIC and never lowers it (Linux 6.12, kvm_arch_set_irq_inatomic), so an edge-triggered
- * source would see one interrupt in its life. At a level-sensitive source each raise is an interrupt, and whoever knows that the guest
- * has acknowledged lowers the line with irqchip_set_level().
+ * KVM's irqfd raises the line of an emulated APLIC and never lowers it (Linux 6.12,
+ * kvm_arch_set_irq_inatomic), so an edge-triggered source would see one interrupt in its life. At a
+ * level-sensitive source each raise is an interrupt, and whoever knows that the guest has
+ * acknowledged lowers the line with irqchip_set_level().
  */
 #ifndef SAMPAN_RISCV_IRQCHIP_H
 #define SAMPAN_RISCV_IRQCHIP_H
@@ -51,7 +54,7 @@ static inline int irqchip_set_level(struct irqchip *c, unsigned source, bool lev
 }
 
 /* The bring-ups; each fits irqchip_new()'s list. */
-int irqchip_aia_new(struct irqchip **out, const struct kvm *kvm, unsigned nvcpus, enum vm_irqchip mode,
-	irqchip_trace *trace, void *arg, struct err *err) MUST_USE;
+int irqchip_aia_new(struct irqchip **out, const struct kvm *kvm, unsigned nvcpus,
+	enum vm_irqchip mode, irqchip_trace *trace, void *arg, struct err *err) MUST_USE;
 
 #endif

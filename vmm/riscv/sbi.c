@@ -1,4 +1,5 @@
-/* SBI and CSR exits; see sbi.h. A buffer of the guest's is checked by mem_at() and copied piece by piece. */
+/* SBI and CSR exits; see sbi.h. A buffer of the guest's is checked by mem_at() and copied piece by
+ * piece. */
 #include "riscv/sbi.h"
 
 #include <sys/random.h>
@@ -20,7 +21,8 @@
 #define CSR_SEED  0x015
 #define SEED_ES16 (2UL << 30) /* 16 valid bits (scalar cryptography §4.1) */
 
-/* The guest names a buffer by base address and length; the upper half of the address is 0 on rv64. */
+/* The guest names a buffer by base address and length; the upper half of the address is 0 on rv64.
+ */
 static void dbcn_write(const struct sbi_env *env, const unsigned long args[6], unsigned long ret[2])
 {
 	uint8_t buf[256];

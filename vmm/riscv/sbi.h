@@ -1,6 +1,7 @@
 /*
- * SBI calls that KVM hands to user space (SBI 2.0): the legacy console and the debug console DBCN. All else that arrives is answered
- * "not supported"; base, timer, IPI, RFENCE, HSM, SRST and PMU are KVM's own. Pure but for the console: any vCPU thread.
+ * SBI calls that KVM hands to user space (SBI 2.0): the legacy console and the debug console DBCN.
+ * All else that arrives is answered "not supported"; base, timer, IPI, RFENCE, HSM, SRST and PMU
+ * are KVM's own. Pure but for the console: any vCPU thread.
  */
 #ifndef SAMPAN_RISCV_SBI_H
 #define SAMPAN_RISCV_SBI_H
@@ -17,7 +18,8 @@ struct sbi_env {
 void sbi_call(const struct sbi_env *env, unsigned long extension, unsigned long function,
 	const unsigned long args[6], unsigned long ret[2]);
 
-/* The value of a CSR that KVM could not give: SEED (Zkr, "entropy source") from the host's generator, else 0. */
+/* The value of a CSR that KVM could not give: SEED (Zkr, "entropy source") from the host's
+ * generator, else 0. */
 unsigned long csr_read(unsigned long number);
 
 #endif

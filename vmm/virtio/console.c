@@ -1,11 +1,12 @@
 /*
- * The console (virtio 1.2 §5.3): port 0 is a console (hvc0), the others are ports for programs (/dev/vport*), each
- * with a channel to the host. A lone port without a name needs no control queues, so MULTIPORT is not offered then.
+ * The console (virtio 1.2 §5.3): port 0 is a console (hvc0), the others are ports for programs
+ * (/dev/vport*), each with a channel to the host. A lone port without a name needs no control
+ * queues, so MULTIPORT is not offered then.
  *
- * Channels belong to the loop; what a vCPU thread brings about (start, stop, the emergency byte) is carried out
- * there by sync_ports(). Nothing is queued for the guest: input is read from a channel only as far as the next
- * receive buffer goes, output stays in the ring while its channel is full, and control messages are bits of what
- * each port has yet to be told.
+ * Channels belong to the loop; what a vCPU thread brings about (start, stop, the emergency byte) is
+ * carried out there by sync_ports(). Nothing is queued for the guest: input is read from a channel
+ * only as far as the next receive buffer goes, output stays in the ring while its channel is full,
+ * and control messages are bits of what each port has yet to be told.
  */
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
@@ -76,8 +77,8 @@ void console_update_room(struct port *p)
 }
 
 /*
- * No more than next_room() said; less fits only when the driver changed its buffer or was reset meanwhile: its own
- * loss.
+ * No more than next_room() said; less fits only when the driver changed its buffer or was reset
+ * meanwhile: its own loss.
  */
 static void input(struct chardev_reader *r, const uint8_t *data, size_t len)
 {
@@ -88,7 +89,8 @@ static void input(struct chardev_reader *r, const uint8_t *data, size_t len)
 
 	virtio_lock(dev);
 	if (takes_input(p) && virtio_pop(dev, q, &c)) {
-		queue_push(&dev->queue[q], dev->mem, c.head, (uint32_t)chain_write(&c, 0, data, len));
+		queue_push(&dev->queue[q], dev->mem, c.head,
+			(uint32_t)chain_write(&c, 0, data, len));
 		virtio_notify(dev, q);
 	}
 	console_update_room(p);
@@ -127,8 +129,8 @@ static void resized(struct chardev_reader *r, uint16_t columns, uint16_t rows)
 /* output */
 
 /*
- * Sends what of the chain was not sent yet, at most *budget bytes. True when it is done with. Without a far side
- * nothing is copied: descriptors may name one page a million times.
+ * Sends what of the chain was not sent yet, at most *budget bytes. True when it is done with.
+ * Without a far side nothing is copied: descriptors may name one page a million times.
  */
 static bool send_chain(struct port *p, const struct chain *c, size_t *budget)
 {
@@ -244,7 +246,8 @@ static void config_written(struct virtio_dev *dev, unsigned off, unsigned len UN
 {
 	struct console *con = console_of(dev);
 
-	if (off != offsetof(struct virtio_console_config, emerg_wr) || con->nemergency == sizeof(con->emergency))
+	if (off != offsetof(struct virtio_console_config, emerg_wr) ||
+		con->nemergency == sizeof(con->emergency))
 		return;
 	con->emergency[con->nemergency++] = dev->config[off];
 	loop_defer(dev->loop, &con->sync);
@@ -282,8 +285,8 @@ static const struct virtio_ops console_ops = {
 	.free = console_free,
 };
 
-static int add_port(struct console *con, const struct vm_console *cfg, void (*on_escape)(void *), void *arg,
-	struct err *err)
+static int add_port(struct console *con, const struct vm_console *cfg, void (*on_escape)(void *),
+	void *arg, struct err *err)
 {
 	struct port *p = &con->port[con->nports];
 	const char *name = cfg->name ? cfg->name : "";
@@ -291,7 +294,8 @@ static int add_port(struct console *con, const struct vm_console *cfg, void (*on
 	int rc;
 
 	if (strlen(name) > CONSOLE_NAME)
-		return failx(err, -EINVAL, "console port name %s is longer than %d bytes", name, CONSOLE_NAME);
+		return failx(err, -EINVAL, "console port name %s is longer than %d bytes", name,
+			CONSOLE_NAME);
 	rc = chardev_new(&p->chardev, &cfg->chardev, con->dev.loop, err);
 	if (rc)
 		return rc;
@@ -321,8 +325,10 @@ static void set_up(struct console *con, const struct vm_console *ports, unsigned
 	struct virtio_console_config cfg = { .max_nr_ports = nports };
 	bool many = nports > 1 || ports[0].name;
 
-	virtio_init(dev, &console_ops, env->mem, env->loop, many ? 2 + 2 * nports : 2, QUEUE_SIZE, env->label);
-	dev->features = UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE | UINT64_C(1) << VIRTIO_CONSOLE_F_EMERG_WRITE |
+	virtio_init(dev, &console_ops, env->mem, env->loop, many ? 2 + 2 * nports : 2, QUEUE_SIZE,
+		env->label);
+	dev->features = UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE |
+		UINT64_C(1) << VIRTIO_CONSOLE_F_EMERG_WRITE |
 		UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC | UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX;
 	if (many)
 		dev->features |= UINT64_C(1) << VIRTIO_CONSOLE_F_MULTIPORT;
@@ -339,7 +345,8 @@ int virtio_console_new(struct virtio_dev **out, const struct vm_console *ports, 
 	struct console *con;
 
 	if (!nports || nports > CONSOLE_PORTS)
-		return failx(err, -EINVAL, "%s: %u ports; a console has 1 to %d", env->label, nports, CONSOLE_PORTS);
+		return failx(err, -EINVAL, "%s: %u ports; a console has 1 to %d", env->label,
+			nports, CONSOLE_PORTS);
 	con = calloc(1, sizeof(*con));
 	if (!con)
 		return fail(err, -ENOMEM, "create %s", env->label);

@@ -1,7 +1,7 @@
 /*
- * The console's control queues (virtio 1.2 §5.3.6.2). What the guest is to be told is not queued but kept as bits
- * of each port, and composed when there is a buffer for it: a driver that gives none, or asks again and again,
- * makes nothing grow.
+ * The console's control queues (virtio 1.2 §5.3.6.2). What the guest is to be told is not queued
+ * but kept as bits of each port, and composed when there is a buffer for it: a driver that gives
+ * none, or asks again and again, makes nothing grow.
  */
 #include <string.h>
 #include "virtio/console_internal.h"
@@ -65,7 +65,8 @@ void console_send_control(struct console *con)
 
 	if (!console_multiport(con))
 		return;
-	while ((p = next_to_tell(con, &what)) && n < CONSOLE_BUDGET && virtio_pop(&con->dev, CONSOLE_CONTROL_RX, &c)) {
+	while ((p = next_to_tell(con, &what)) && n < CONSOLE_BUDGET &&
+		virtio_pop(&con->dev, CONSOLE_CONTROL_RX, &c)) {
 		struct message m;
 		size_t len = compose(p, what, &m);
 
@@ -74,7 +75,8 @@ void console_send_control(struct console *con)
 		else
 			p->tell &= (uint8_t)~what;
 		chain_write(&c, 0, &m, len);
-		queue_push(&con->dev.queue[CONSOLE_CONTROL_RX], con->dev.mem, c.head, (uint32_t)len);
+		queue_push(&con->dev.queue[CONSOLE_CONTROL_RX], con->dev.mem, c.head,
+			(uint32_t)len);
 		n++;
 	}
 	if (n)
@@ -120,8 +122,8 @@ static void handle(struct console *con, const struct virtio_console_control *m)
 		return;
 	}
 	if (m->id >= con->nports) {
-		log_limited(&con->dev.limit, "%s: the driver speaks of port %u, which is not there", con->dev.label,
-			m->id);
+		log_limited(&con->dev.limit, "%s: the driver speaks of port %u, which is not there",
+			con->dev.label, m->id);
 		return;
 	}
 	p = &con->port[m->id];
@@ -131,8 +133,8 @@ static void handle(struct console *con, const struct virtio_console_control *m)
 		p->guest_open = m->value;
 		console_update_room(p);
 	} else {
-		log_limited(&con->dev.limit, "%s: the driver sent the unknown control event %u", con->dev.label,
-			m->event);
+		log_limited(&con->dev.limit, "%s: the driver sent the unknown control event %u",
+			con->dev.label, m->event);
 	}
 }
 
@@ -149,7 +151,8 @@ void console_receive_control(struct console *con)
 		if (chain_read(&c, 0, &m, sizeof(m)) == sizeof(m))
 			handle(con, &m);
 		else
-			log_limited(&dev->limit, "%s: the driver sent a control message of %u bytes", dev->label,
+			log_limited(&dev->limit,
+				"%s: the driver sent a control message of %u bytes", dev->label,
 				c.out_len);
 		queue_push(&dev->queue[CONSOLE_CONTROL_TX], dev->mem, c.head, 0);
 		n++;

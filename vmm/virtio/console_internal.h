@@ -1,6 +1,7 @@
 /*
- * What the console is made of; for console.c (the device and its ports' bytes) and console_control.c (what driver
- * and device tell each other about ports) only. All under the device's lock.
+ * What the console is made of; for console.c (the device and its ports' bytes) and
+ * console_control.c (what driver and device tell each other about ports) only. All under the
+ * device's lock.
  */
 #ifndef SAMPAN_VIRTIO_CONSOLE_INTERNAL_H
 #define SAMPAN_VIRTIO_CONSOLE_INTERNAL_H
@@ -10,14 +11,21 @@
 #include "virtio/devices.h"
 
 #define CONSOLE_PORTS  16
-#define CONSOLE_NAME   63		/* bytes of a port's name at most */
-#define CONSOLE_BUDGET QUEUE_MAX_SIZE	/* chains handled before others have their turn */
+#define CONSOLE_NAME   63	      /* bytes of a port's name at most */
+#define CONSOLE_BUDGET QUEUE_MAX_SIZE /* chains handled before others have their turn */
 
 /* Queues (§5.3.2). */
 enum { CONSOLE_CONTROL_RX = 2, CONSOLE_CONTROL_TX = 3 };
 
 /* What a port has yet to be told, in the order of telling. */
-enum { TELL_ADD = 1, TELL_CONSOLE = 2, TELL_NAME = 4, TELL_RESIZE = 8, TELL_OPEN = 16, TELL_END = 32 };
+enum {
+	TELL_ADD = 1,
+	TELL_CONSOLE = 2,
+	TELL_NAME = 4,
+	TELL_RESIZE = 8,
+	TELL_OPEN = 16,
+	TELL_END = 32
+};
 
 struct console;
 
@@ -29,8 +37,8 @@ struct port {
 	unsigned index;
 
 	/* Since the driver's start. */
-	bool ready;	  /* PORT_READY came */
-	bool guest_open;  /* a program has the port open */
+	bool ready;	 /* PORT_READY came */
+	bool guest_open; /* a program has the port open */
 	uint8_t tell;
 	uint32_t tx_done; /* bytes of the next transmit chain that were sent already */
 };
@@ -50,7 +58,8 @@ static inline bool console_multiport(const struct console *con)
 }
 
 /* console.c */
-void console_update_room(struct port *p); /* tells the channel how much the next receive buffer takes */
+void console_update_room(
+	struct port *p); /* tells the channel how much the next receive buffer takes */
 
 /* console_control.c */
 void console_tell(struct port *p, uint8_t what); /* when the driver knows the port */

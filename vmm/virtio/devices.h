@@ -1,6 +1,7 @@
 /*
- * The constructors of the virtio devices: what vm.c needs to know of them and no more. Each takes the caller's description, opens what
- * it names, and gives a device ready to be plugged into a transport (which frees it). Main thread, before the guest runs.
+ * The constructors of the virtio devices: what vm.c needs to know of them and no more. Each takes
+ * the caller's description, opens what it names, and gives a device ready to be plugged into a
+ * transport (which frees it). Main thread, before the guest runs.
  */
 #ifndef SAMPAN_VIRTIO_DEVICES_H
 #define SAMPAN_VIRTIO_DEVICES_H
@@ -20,12 +21,14 @@ int virtio_blk_new(struct virtio_dev **out, const struct vm_disk *cfg, const str
 	struct err *err) MUST_USE;
 int virtio_net_new(struct virtio_dev **out, const struct vm_net *cfg, const struct virtio_env *env,
 	struct err *err) MUST_USE;
-int virtio_vsock_new(struct virtio_dev **out, const struct vm_vsock *cfg, const struct virtio_env *env,
-	struct err *err) MUST_USE; /* vhost-vsock */
-int virtio_hvsock_new(struct virtio_dev **out, const struct vm_vsock *cfg, const struct virtio_env *env,
-	struct err *err) MUST_USE; /* the hybrid form, over a unix socket */
+int virtio_vsock_new(struct virtio_dev **out, const struct vm_vsock *cfg,
+	const struct virtio_env *env, struct err *err) MUST_USE; /* vhost-vsock */
+int virtio_hvsock_new(struct virtio_dev **out, const struct vm_vsock *cfg,
+	const struct virtio_env *env, struct err *err)
+	MUST_USE; /* the hybrid form, over a unix socket */
 int virtio_console_new(struct virtio_dev **out, const struct vm_console *ports, unsigned nports,
-	const struct virtio_env *env, void (*on_escape)(void *), void *arg, struct err *err) MUST_USE;
+	const struct virtio_env *env, void (*on_escape)(void *), void *arg, struct err *err)
+	MUST_USE;
 int virtio_rng_new(struct virtio_dev **out, uint64_t bytes_per_second, const struct virtio_env *env,
 	struct err *err) MUST_USE;
 

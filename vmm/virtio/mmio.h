@@ -1,9 +1,11 @@
 /*
- * The virtio-mmio transport, version 2 (virtio 1.2 §4.2): a page of registers in front of one device.
+ * The virtio-mmio transport, version 2 (virtio 1.2 §4.2): a page of registers in front of one
+ * device.
  *
- * It owns the life of the device: reset, feature negotiation, queue set-up, DRIVER_OK, interrupts. Register access comes
- * from vCPU threads; kicks come as ioeventfds, which the loop watches (or vhost takes). Nothing here knows KVM: the machine gives
- * a struct mmio_host, and a test a fake one.
+ * It owns the life of the device: reset, feature negotiation, queue set-up, DRIVER_OK, interrupts.
+ * Register access comes from vCPU threads; kicks come as ioeventfds, which the loop watches (or
+ * vhost takes). Nothing here knows KVM: the machine gives a struct mmio_host, and a test a fake
+ * one.
  */
 #ifndef SAMPAN_VIRTIO_MMIO_H
 #define SAMPAN_VIRTIO_MMIO_H
@@ -16,15 +18,16 @@ struct mmio_host {
 	void *ctx;
 	/* A 4-byte write of value at gpa signals fd (on), or no longer does. 0 or -errno. */
 	int (*ioeventfd)(void *ctx, uint64_t gpa, uint32_t value, int fd, bool on);
-	/* The driver has acknowledged all interrupts of the device at gpa: its line, which irqfd raised, goes down. May be NULL. */
+	/* The driver has acknowledged all interrupts of the device at gpa: its line, which irqfd
+	 * raised, goes down. May be NULL. */
 	void (*lower)(void *ctx, uint64_t gpa);
 };
 
 struct virtio_mmio {
 	struct virtio_dev *dev; /* owned: freed with the transport */
 	const struct mmio_host *host;
-	uint64_t gpa;	/* of the register page */
-	int irqfd;	/* eventfd; the machine ties it to the device's interrupt */
+	uint64_t gpa;		   /* of the register page */
+	int irqfd;		   /* eventfd; the machine ties it to the device's interrupt */
 	uint32_t interrupt_status; /* atomic */
 	bool irq_bypass;	   /* atomic */
 	uint32_t features_sel, driver_features_sel, queue_sel;
@@ -42,7 +45,8 @@ int virtio_mmio_new(struct virtio_mmio **out, struct virtio_dev *dev, const stru
 /* Stops and frees the device too. vCPUs must be gone. */
 void virtio_mmio_free(struct virtio_mmio *m);
 
-/* A vCPU's access of len (1, 2, 4, 8) bytes at off < VIRTIO_MMIO_SIZE. Any values; out-of-range reads give 0. */
+/* A vCPU's access of len (1, 2, 4, 8) bytes at off < VIRTIO_MMIO_SIZE. Any values; out-of-range
+ * reads give 0. */
 void virtio_mmio_read(struct virtio_mmio *m, uint64_t off, void *data, unsigned len);
 void virtio_mmio_write(struct virtio_mmio *m, uint64_t off, const void *data, unsigned len);
 

@@ -1,9 +1,9 @@
 /*
  * The entropy device (virtio 1.2 §5.4): random bytes of the host's kernel, so many a second.
  *
- * A bucket fills with time and holds a second's worth; a request takes what is there, up to ANSWER_MAX bytes, and
- * waits for a timer only when the bucket is empty. getrandom() is asked not to block and for 256 bytes at a time,
- * which it gives whole.
+ * A bucket fills with time and holds a second's worth; a request takes what is there, up to
+ * ANSWER_MAX bytes, and waits for a timer only when the bucket is empty. getrandom() is asked not
+ * to block and for 256 bytes at a time, which it gives whole.
  */
 #define _GNU_SOURCE
 #include <linux/virtio_ids.h>
@@ -36,7 +36,8 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
-/* Fractions of a byte stay in filled_ns. Past a second the bucket is full; so nothing below exceeds rate * 10^9. */
+/* Fractions of a byte stay in filled_ns. Past a second the bucket is full; so nothing below exceeds
+ * rate * 10^9. */
 static void fill(struct rng *rng)
 {
 	uint64_t now = now_ns(), passed = now - rng->filled_ns, more;
@@ -137,7 +138,8 @@ static const struct virtio_ops rng_ops = {
 	.free = rng_free,
 };
 
-int virtio_rng_new(struct virtio_dev **out, uint64_t bytes_per_second, const struct virtio_env *env, struct err *err)
+int virtio_rng_new(struct virtio_dev **out, uint64_t bytes_per_second, const struct virtio_env *env,
+	struct err *err)
 {
 	struct rng *rng = calloc(1, sizeof(*rng));
 	int rc;
@@ -148,7 +150,8 @@ int virtio_rng_new(struct virtio_dev **out, uint64_t bytes_per_second, const str
 	rng->tokens = rng->rate;
 	rng->filled_ns = now_ns();
 	virtio_init(&rng->dev, &rng_ops, env->mem, env->loop, 1, QUEUE_SIZE, env->label);
-	rng->dev.features = UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC | UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX;
+	rng->dev.features = UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC |
+		UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX;
 	rc = timer_init(env->loop, &rng->timer, on_timer);
 	if (rc) {
 		rng_free(&rng->dev);

@@ -9,8 +9,8 @@ ip=/sbin/ip # busybox, which knows less, would come first
 guest_script script <<'EOF'
 nic() { grep -l "^$1\$" /sys/class/net/*/address | cut -d/ -f5; }
 queues() { [ "$(ls "/sys/class/net/$1/queues" | grep -c tx-)" = "$2" ]; }
-receives() { nc -l -p 5002 </dev/null | pattern receive "$size" 2; }
-sends() { pattern send "$size" 3 | nc "$1" 5001; }
+receives() { vsock listen tcp:5002 </dev/null | pattern receive "$size" 2; }
+sends() { pattern send "$size" 3 | vsock connect "$1" 5001; }
 timed() { from=$(now); "$@"; status=$?; say "took $timed $(now | awk -v f="$from" '{ print $1 - f }')"; return $status; }
 each_cpu() { for cpu in 0 1; do taskset -c $cpu "$@" || return 1; done; }
 
@@ -62,12 +62,12 @@ net=0
 for kind in user kernel fds; do
 	guest=10.9.$net.2
 	[ $kind != fds ] || size=1000000
-	socat -u TCP-LISTEN:5001,bind=10.9.$net.1,reuseaddr STDOUT </dev/null 2>"$kind.listen" | pattern receive "$size" 3 >"$kind.received" 2>&1 &
+	vsock listen tcp:5001 </dev/null 2>"$kind.listen" | pattern receive "$size" 3 >"$kind.received" 2>&1 &
 	receiver=$!
 	guest_says net $((60 + ${COUNT:-100})) "ready $kind" || break
 	expect "ping-in-$kind" ping -q -c 5 -i 0.2 -W 5 "$guest"
 	expect "ping-in-big-$kind" ping -q -c 3 -i 0.2 -W 5 -s 20000 "$guest"
-	expect "sent-$kind" sh -c 'pattern send "$1" 2 | socat -u STDIN "TCP:$2:5002,retry=50,interval=0.1"' - "$size" "$guest"
+	expect "sent-$kind" sh -c 'sleep 1; pattern send "$1" 2 | vsock connect "$2" 5002' - "$size" "$guest"
 	expect "received-$kind" wait $receiver
 	if [ $kind = kernel ]; then
 		expect vhost grep -q '^vhost-' "/proc/$(cat net.pid)/task/"*/comm

@@ -150,7 +150,7 @@ static void refusals_are_passed_on(void **state)
 	assert_non_null(strstr(say(f, "{\"execute\":\"cont\"}"), "GenericError"));
 }
 
-/* --- events, over a real server and one client --- */
+/* events, over a real server and one client */
 
 struct served {
 	struct fixture *f;

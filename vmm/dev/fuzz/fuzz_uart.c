@@ -1,8 +1,9 @@
 /*
- * The serial port under any sequence of accesses. Its far side is nobody, so input comes by loopback only.
+ * The serial port under any sequence of accesses. Its far side is nobody, so input comes by
+ * loopback only.
  *
- * Input: records of one byte: bits 0-2 register, 3-4 log2 of the width, 5 write (the value follows), 6 flush, 7
- * reset; an access beyond the registers when both of the last are set.
+ * Input: records of one byte: bits 0-2 register, 3-4 log2 of the width, 5 write (the value
+ * follows), 6 flush, 7 reset; an access beyond the registers when both of the last are set.
  */
 #include <string.h>
 #include "dev/uart.h"

@@ -1,6 +1,6 @@
 /*
- * Channels to a descriptor, a file and a socket: both directions, back-pressure, a far side that comes, goes or
- * sticks.
+ * Channels to a descriptor, a file and a socket: both directions, back-pressure, a far side that
+ * comes, goes or sticks.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -20,8 +20,9 @@ struct fix {
 	struct chardev *c;
 	struct chardev_reader reader;
 	int far;
-	size_t got, want, chunk, room_calls; /* input seen; what is waited for; room given at a time */
-	bool bad;	 /* input differed from the pattern */
+	size_t got, want, chunk,
+		room_calls; /* input seen; what is waited for; room given at a time */
+	bool bad;	    /* input differed from the pattern */
 	unsigned on, off, writable;
 	size_t sent, seen; /* output given to the channel, and read by the far side */
 	char dir[32], path[64];
@@ -71,7 +72,9 @@ static int fix_new(void **state)
 	if (!mkdtemp(f->dir))
 		return -1;
 	snprintf(f->path, sizeof(f->path), "%s/it", f->dir);
-	f->reader = (struct chardev_reader){ .input = input, .connected = connected, .writable = writable };
+	f->reader = (struct chardev_reader){ .input = input,
+		.connected = connected,
+		.writable = writable };
 	f->far = -1;
 	f->chunk = 1000;
 	*state = f;
@@ -486,7 +489,9 @@ static void the_socket_goes_with_the_channel(void **state)
 
 	open_socket(f);
 	assert_int_equal(access(f->path, F_OK), 0);
-	assert_int_equal(chardev_new(&other, &(struct chardev_config){ .kind = CHARDEV_SOCKET, .path = f->path },
+	assert_int_equal(chardev_new(&other,
+				 &(struct chardev_config){ .kind = CHARDEV_SOCKET,
+					 .path = f->path },
 				 f->loop, &f->err),
 		-EADDRINUSE);
 	chardev_free(f->c);
@@ -582,8 +587,11 @@ static void bad_socket_paths(void **state)
 
 	memset(path, 'x', sizeof(path));
 	path[sizeof(path) - 1] = 0;
-	assert_int_equal(new_error(f, (struct chardev_config){ .kind = CHARDEV_SOCKET, .path = path }), -ENAMETOOLONG);
-	assert_int_equal(new_error(f, (struct chardev_config){ .kind = CHARDEV_FD, .fd = 987 }), -EBADF);
+	assert_int_equal(new_error(f,
+				 (struct chardev_config){ .kind = CHARDEV_SOCKET, .path = path }),
+		-ENAMETOOLONG);
+	assert_int_equal(new_error(f, (struct chardev_config){ .kind = CHARDEV_FD, .fd = 987 }),
+		-EBADF);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fix_new, fix_free)

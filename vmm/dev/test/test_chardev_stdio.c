@@ -1,6 +1,7 @@
 /*
- * The channel to stdin and stdout: terminals (a pty), pipes, files, nothing; the Ctrl-A keys; and that a terminal
- * is restored on every way out. Descriptors 0 and 1 are the test's only while a channel is made.
+ * The channel to stdin and stdout: terminals (a pty), pipes, files, nothing; the Ctrl-A keys; and
+ * that a terminal is restored on every way out. Descriptors 0 and 1 are the test's only while a
+ * channel is made.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -130,7 +131,8 @@ static bool as_before(struct fix *f)
 
 	assert_int_equal(tcgetattr(f->slave, &now), 0);
 	return now.c_lflag == f->before.c_lflag && now.c_oflag == f->before.c_oflag &&
-		now.c_iflag == f->before.c_iflag && !memcmp(now.c_cc, f->before.c_cc, sizeof(now.c_cc));
+		now.c_iflag == f->before.c_iflag &&
+		!memcmp(now.c_cc, f->before.c_cc, sizeof(now.c_cc));
 }
 
 static bool got_all(void *arg)
@@ -162,7 +164,8 @@ static void terminal_is_raw_and_restored(void **state)
 	open_stdio(f, f->slave, f->slave);
 	assert_true(is_raw(f));
 	assert_true(chardev_is_connected(f->c));
-	assert_int_equal(fcntl(f->slave, F_GETFL) & O_NONBLOCK, 0); /* the shell's description is as it was */
+	assert_int_equal(fcntl(f->slave, F_GETFL) & O_NONBLOCK,
+		0); /* the shell's description is as it was */
 	expect(f, "\003\032\n\r\x7f", 5, "\003\032\n\r\x7f", 5);
 	assert_int_equal(chardev_write(f->c, "a\nb", 3), 3);
 	assert_int_equal(read(f->master, buf, sizeof(buf)), 3); /* no carriage return put in */

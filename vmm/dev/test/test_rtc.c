@@ -81,7 +81,8 @@ static void reads_the_host_s_time(void **state)
 
 static void can_be_set(void **state)
 {
-	static const uint64_t when[] = { 0, 1000 * SECOND, UINT64_C(0x7fffffffffffffff), UINT64_C(0xfffffff000000000) };
+	static const uint64_t when[] = { 0, 1000 * SECOND, UINT64_C(0x7fffffffffffffff),
+		UINT64_C(0xfffffff000000000) };
 	struct fix *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(when); i++) {

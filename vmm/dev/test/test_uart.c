@@ -1,6 +1,6 @@
 /*
- * The 16550A: what Linux' 8250 driver does to find and run it, the interrupt line, both directions under load, bad
- * accesses.
+ * The 16550A: what Linux' 8250 driver does to find and run it, the interrupt line, both directions
+ * under load, bad accesses.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -48,11 +48,13 @@ static int fix_new(void **state)
 	struct fix *f = calloc(1, sizeof(*f));
 	int fd[2];
 
-	if (!f || loop_new(&f->loop, &f->err) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
+	if (!f || loop_new(&f->loop, &f->err) ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
 		return -1;
 	f->far = fd[1];
 	fcntl(f->far, F_SETFL, O_NONBLOCK);
-	if (chardev_new(&f->chardev, &(struct chardev_config){ .kind = CHARDEV_FD, .fd = fd[0] }, f->loop, &f->err))
+	if (chardev_new(&f->chardev, &(struct chardev_config){ .kind = CHARDEV_FD, .fd = fd[0] },
+		    f->loop, &f->err))
 		return -1;
 	*state = f;
 	return uart_new(&f->u, f->chardev, f->loop, set_irq, f, &f->err);
@@ -398,7 +400,7 @@ static void reset_is_power_on(void **state)
 	assert_false(f->level);
 	for (unsigned reg = 1; reg < 8; reg++)
 		assert_int_equal(get(f, reg),
-			reg == UART_IIR	       ? UART_IIR_NO_INT
+			reg == UART_IIR		  ? UART_IIR_NO_INT
 				: reg == UART_LSR ? UART_LSR_THRE | UART_LSR_TEMT
 				: reg == UART_MSR ? UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS
 						  : 0);

@@ -1,6 +1,6 @@
 /*
- * The device tree for several shapes of machine: read back with libfdt here, and written to $SAMPAN_DTB_DIR for dt-validate (`make lint`)
- * when that is set.
+ * The device tree for several shapes of machine: read back with libfdt here, and written to
+ * $SAMPAN_DTB_DIR for dt-validate (`make lint`) when that is set.
  */
 #include <libfdt.h>
 #include <stdio.h>
@@ -10,16 +10,20 @@
 #include "riscv/map.h"
 
 static const char *const exts_small[] = { "i", "m", "a", "f", "d", "c", "zicsr", "zifencei" };
-static const char *const exts_big[] = { "i", "m", "a", "f", "d", "c", "v", "zicbom", "zicboz", "zicntr", "zicond",
-	"zicsr", "zifencei", "zihintpause", "zihpm", "zba", "zbb", "zbs", "smstateen", "ssaia", "sscofpmf", "sstc",
-	"svinval", "svnapot", "svpbmt" };
+static const char *const exts_big[] = { "i", "m", "a", "f", "d", "c", "v", "zicbom", "zicboz",
+	"zicntr", "zicond", "zicsr", "zifencei", "zihintpause", "zihpm", "zba", "zbb", "zbs",
+	"smstateen", "ssaia", "sscofpmf", "sstc", "svinval", "svnapot", "svpbmt" };
 
-static struct fdt_machine machine(unsigned ncpus, bool big, const struct fdt_device *devices, unsigned ndevices)
+static struct fdt_machine machine(unsigned ncpus, bool big, const struct fdt_device *devices,
+	unsigned ndevices)
 {
 	struct fdt_machine m = {
 		.ncpus = ncpus,
-		.isa = { .isa = "rv64imafdc_zicsr_zifencei", .exts = exts_small, .nexts = ARRAY_SIZE(exts_small),
-			.mmu_type = "riscv,sv39", .timebase = 10000000 },
+		.isa = { .isa = "rv64imafdc_zicsr_zifencei",
+			.exts = exts_small,
+			.nexts = ARRAY_SIZE(exts_small),
+			.mmu_type = "riscv,sv39",
+			.timebase = 10000000 },
 		.irqchip = { .num_ids = 255, .num_sources = IRQ_SOURCES },
 		.ram = MAP_RAM,
 		.ram_size = 256 * MiB,
@@ -32,9 +36,13 @@ static struct fdt_machine machine(unsigned ncpus, bool big, const struct fdt_dev
 	while ((1U << m.irqchip.hart_bits) < ncpus)
 		m.irqchip.hart_bits++;
 	if (big) {
-		m.isa = (struct fdt_isa){ .isa = "rv64imafdcv_zicbom_zicboz", .exts = exts_big,
-			.nexts = ARRAY_SIZE(exts_big), .mmu_type = "riscv,sv57", .timebase = 1000000000,
-			.cbom_block = 64, .cboz_block = 64 };
+		m.isa = (struct fdt_isa){ .isa = "rv64imafdcv_zicbom_zicboz",
+			.exts = exts_big,
+			.nexts = ARRAY_SIZE(exts_big),
+			.mmu_type = "riscv,sv57",
+			.timebase = 1000000000,
+			.cbom_block = 64,
+			.cboz_block = 64 };
 		m.ram_size = 64 * GiB;
 		m.initrd = MAP_RAM + 32 * MiB;
 		m.initrd_size = 12345678;
@@ -51,8 +59,8 @@ static unsigned all_devices(struct fdt_device *d, unsigned nvirtio)
 	d[n++] = (struct fdt_device){ FDT_RTC, MAP_RTC, MAP_RTC_SIZE, IRQ_RTC };
 	d[n++] = (struct fdt_device){ FDT_PVPANIC, MAP_PVPANIC, MAP_PVPANIC_SIZE, 0 };
 	for (unsigned i = 0; i < nvirtio; i++)
-		d[n++] = (struct fdt_device){ FDT_VIRTIO_MMIO, MAP_VIRTIO + i * MAP_VIRTIO_STRIDE, 0x1000,
-			IRQ_VIRTIO + i };
+		d[n++] = (struct fdt_device){ FDT_VIRTIO_MMIO, MAP_VIRTIO + i * MAP_VIRTIO_STRIDE,
+			0x1000, IRQ_VIRTIO + i };
 	return n;
 }
 
@@ -129,10 +137,14 @@ static void many_cpus_and_devices(void **state UNUSED)
 	assert_int_equal(prop_u32(fdt, "/cpus/cpu@3f", "riscv,cboz-block-size"), 64);
 	assert_int_equal(prop_u32(fdt, "/soc/interrupt-controller@28000000", "riscv,num-ids"), 255);
 	assert_int_equal(prop_u32(fdt, "/soc/interrupt-controller@28000000", "#msi-cells"), 0);
-	assert_int_equal(prop_u32(fdt, "/soc/interrupt-controller@28000000", "riscv,hart-index-bits"), 6);
-	assert_int_equal(prop_u32(fdt, "/soc/interrupt-controller@d000000", "riscv,num-sources"), IRQ_SOURCES);
+	assert_int_equal(prop_u32(fdt, "/soc/interrupt-controller@28000000",
+				 "riscv,hart-index-bits"),
+		6);
+	assert_int_equal(prop_u32(fdt, "/soc/interrupt-controller@d000000", "riscv,num-sources"),
+		IRQ_SOURCES);
 	node = fdt_path_offset(fdt, "/cpus/cpu@0");
-	assert_int_equal(fdt_stringlist_count(fdt, node, "riscv,isa-extensions"), ARRAY_SIZE(exts_big));
+	assert_int_equal(fdt_stringlist_count(fdt, node, "riscv,isa-extensions"),
+		ARRAY_SIZE(exts_big));
 	node = fdt_path_offset(fdt, "/soc/interrupt-controller@28000000");
 	fdt_getprop(fdt, node, "interrupts-extended", &len);
 	assert_int_equal(len, 64 * 8);
@@ -150,12 +162,13 @@ static void usual_machines(void **state UNUSED)
 		const char *name;
 		unsigned cpus, nvirtio;
 		bool big;
-	} shapes[] = { { "one-disk", 1, 2, false }, { "two-cpus", 2, 5, true }, { "four-cpus", 4, 6, true },
-		{ "eight-cpus", 8, 3, false } };
+	} shapes[] = { { "one-disk", 1, 2, false }, { "two-cpus", 2, 5, true },
+		{ "four-cpus", 4, 6, true }, { "eight-cpus", 8, 3, false } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
 		struct fdt_device d[MAP_VIRTIO_SLOTS + 4];
-		struct fdt_machine m = machine(shapes[i].cpus, shapes[i].big, d, all_devices(d, shapes[i].nvirtio));
+		struct fdt_machine m = machine(shapes[i].cpus, shapes[i].big, d,
+			all_devices(d, shapes[i].nvirtio));
 
 		free(build(&m, shapes[i].name));
 	}

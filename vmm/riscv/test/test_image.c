@@ -188,7 +188,8 @@ static void compressed(void **state UNUSED)
 		forms[i](f);
 		assert_int_equal(load(f), 0);
 		check_content(f, 6 * MiB);
-		for (size_t cut = 1; cut < f->size; cut += 977) { /* truncated anywhere: refused, never half used */
+		for (size_t cut = 1; cut < f->size;
+			cut += 977) { /* truncated anywhere: refused, never half used */
 			size_t whole = f->size;
 
 			f->size -= cut;
@@ -204,10 +205,20 @@ static void compressed(void **state UNUSED)
 
 static void make_elf(struct fixture *f, uint64_t paddr)
 {
-	Elf64_Ehdr eh = { .e_type = ET_EXEC, .e_machine = 243, .e_version = 1, .e_entry = 0xffffffff80000040,
-		.e_phoff = sizeof(eh), .e_ehsize = sizeof(eh), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1 };
-	Elf64_Phdr ph = { .p_type = PT_LOAD, .p_offset = 4096, .p_vaddr = 0xffffffff80000000, .p_paddr = paddr,
-		.p_filesz = TEXT - 4096, .p_memsz = TEXT };
+	Elf64_Ehdr eh = { .e_type = ET_EXEC,
+		.e_machine = 243,
+		.e_version = 1,
+		.e_entry = 0xffffffff80000040,
+		.e_phoff = sizeof(eh),
+		.e_ehsize = sizeof(eh),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 1 };
+	Elf64_Phdr ph = { .p_type = PT_LOAD,
+		.p_offset = 4096,
+		.p_vaddr = 0xffffffff80000000,
+		.p_paddr = paddr,
+		.p_filesz = TEXT - 4096,
+		.p_memsz = TEXT };
 
 	memcpy(eh.e_ident, ELFMAG, SELFMAG);
 	eh.e_ident[EI_CLASS] = ELFCLASS64;

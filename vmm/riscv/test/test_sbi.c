@@ -3,9 +3,9 @@
 #include "core/test/check.h"
 #include "riscv/sbi.h"
 
-#define RAM   0x80000000UL
-#define SIZE  0x4000UL
-#define DBCN  0x4442434eUL
+#define RAM    0x80000000UL
+#define SIZE   0x4000UL
+#define DBCN   0x4442434eUL
 #define NOTSUP ((unsigned long)-2)
 #define INVAL  ((unsigned long)-3)
 
@@ -67,8 +67,15 @@ static void dbcn_write_copies_from_ram(void **state UNUSED)
 static void bad_buffers_are_refused(void **state UNUSED)
 {
 	static const unsigned long bad[][3] = {
-		{ 1, RAM - 1, 0 }, { 1, RAM + SIZE, 0 }, { SIZE + 1, RAM, 0 }, { ~0UL, RAM, 0 }, { ~0UL, ~0UL, 0 },
-		{ 1, RAM, 1 }, { 2, RAM + SIZE - 1, 0 }, { 16, 0x10000000, 0 }, { 1, ~0UL, 0 },
+		{ 1, RAM - 1, 0 },
+		{ 1, RAM + SIZE, 0 },
+		{ SIZE + 1, RAM, 0 },
+		{ ~0UL, RAM, 0 },
+		{ ~0UL, ~0UL, 0 },
+		{ 1, RAM, 1 },
+		{ 2, RAM + SIZE - 1, 0 },
+		{ 16, 0x10000000, 0 },
+		{ 1, ~0UL, 0 },
 	};
 
 	for (unsigned fn = 0; fn < 2; fn++)
@@ -87,7 +94,8 @@ static void unknown_calls_are_not_supported(void **state UNUSED)
 {
 	static const struct {
 		unsigned long ext, fn;
-	} calls[] = { { DBCN, 3 }, { DBCN, ~0UL }, { 0x53555350, 0 }, { 0x09000000, 0 }, { ~0UL, 0 }, { 3, 0 } };
+	} calls[] = { { DBCN, 3 }, { DBCN, ~0UL }, { 0x53555350, 0 }, { 0x09000000, 0 },
+		{ ~0UL, 0 }, { 3, 0 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		struct fixture f;

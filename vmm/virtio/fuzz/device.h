@@ -1,6 +1,6 @@
 /*
- * Any virtio device behind its transport, driven by bytes: for the fuzz targets of single devices. The target makes the
- * device and may do something for the far side of it.
+ * Any virtio device behind its transport, driven by bytes: for the fuzz targets of single devices.
+ * The target makes the device and may do something for the far side of it.
  *
  * Input: records of one byte that says what (modulo 11), and its operands, little endian:
  *   0  put bytes in RAM: address (2), count (1), bytes
@@ -47,7 +47,8 @@ static int ioeventfd(void *ctx, uint64_t gpa, uint32_t value, int fd, bool on)
 {
 	struct world *w = ctx;
 
-	must(gpa == GPA + VIRTIO_MMIO_QUEUE_NOTIFY && value < VIRTIO_MAX_QUEUES && on == (w->kick_fd[value] < 0));
+	must(gpa == GPA + VIRTIO_MMIO_QUEUE_NOTIFY && value < VIRTIO_MAX_QUEUES &&
+		on == (w->kick_fd[value] < 0));
 	w->kick_fd[value] = on ? fd : -1;
 	return 0;
 }
@@ -100,7 +101,8 @@ static void add_chain(struct world *w)
 	for (uint16_t i = 0; i < n; i++) {
 		desc[i].addr = next(w, 2);
 		desc[i].len = next(w, 2);
-		desc[i].flags = (uint16_t)((next(w, 1) & VRING_DESC_F_WRITE) | (i + 1U < n ? VRING_DESC_F_NEXT : 0));
+		desc[i].flags = (uint16_t)((next(w, 1) & VRING_DESC_F_WRITE) |
+			(i + 1U < n ? VRING_DESC_F_NEXT : 0));
 		desc[i].next = (uint16_t)(i + 1);
 	}
 	avail->ring[avail->idx % SIZE] = 0;
@@ -194,7 +196,8 @@ static void record(struct world *w)
 static struct virtio_env world_new(struct world *w)
 {
 	*w = (struct world){ .ram = aligned_alloc(4096, RAM_SIZE) };
-	must(w->ram && !mem_add_borrowed(&w->mem, 0, RAM_SIZE, w->ram) && !loop_new(&w->loop, NULL));
+	must(w->ram && !mem_add_borrowed(&w->mem, 0, RAM_SIZE, w->ram) &&
+		!loop_new(&w->loop, NULL));
 	memset(w->ram, 0, RAM_SIZE);
 	for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++)
 		w->kick_fd[q] = -1;

@@ -1,6 +1,6 @@
 /*
- * The console under any driver: see device.h. Three ports; the far side of the first reads all and writes count
- * bytes, or leaves.
+ * The console under any driver: see device.h. Three ports; the far side of the first reads all and
+ * writes count bytes, or leaves.
  */
 #include "virtio/fuzz/device.h"
 

@@ -1,4 +1,5 @@
-/* The console: a lone one and many ports, both directions under load, the control queues, and drivers that lie. */
+/* The console: a lone one and many ports, both directions under load, the control queues, and
+ * drivers that lie. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/virtio_console.h>
@@ -10,14 +11,14 @@
 #include "virtio/devices.h"
 #include "virtio/test/driver.h"
 
-#define RX 0
-#define TX 1
+#define RX	   0
+#define TX	   1
 #define CONTROL_RX 2
 #define CONTROL_TX 3
-#define MANY	  (1024 * 1024)
-#define MULTIPORT (UINT64_C(1) << VIRTIO_CONSOLE_F_MULTIPORT)
-#define SIZE_F	  (UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE)
-#define RING	  (UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC)
+#define MANY	   (1024 * 1024)
+#define MULTIPORT  (UINT64_C(1) << VIRTIO_CONSOLE_F_MULTIPORT)
+#define SIZE_F	   (UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE)
+#define RING	   (UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC)
 
 struct fix {
 	struct driver d;
@@ -44,7 +45,10 @@ static int fix_new(void **state)
 	if (!f)
 		return -1;
 	driver_init(&f->d);
-	f->env = (struct virtio_env){ .mem = &f->d.mem, .loop = f->d.loop, .label = "console0", .cpus = 1 };
+	f->env = (struct virtio_env){ .mem = &f->d.mem,
+		.loop = f->d.loop,
+		.label = "console0",
+		.cpus = 1 };
 	for (unsigned i = 0; i < 16; i++)
 		f->far[i] = -1;
 	strcpy(f->dir, "/tmp/console-XXXXXX");
@@ -154,7 +158,8 @@ static void lone_console_needs_no_control_queues(void **state)
 	driver_config(&f->d, 0, &cfg, sizeof(cfg));
 	assert_int_equal(cfg.max_nr_ports, 1);
 	driver_start(&f->d, SIZE_F, 2, 16);
-	driver_add(&f->d, TX, (struct buf[]){ pattern_out(f, 10), pattern_out(f, 0), pattern_out(f, 7) }, 3);
+	driver_add(&f->d, TX,
+		(struct buf[]){ pattern_out(f, 10), pattern_out(f, 0), pattern_out(f, 7) }, 3);
 	driver_kick(&f->d, TX);
 	assert_true(driver_wait_used(&f->d, TX, &e));
 	assert_int_equal(e.len, 0);
@@ -208,7 +213,8 @@ static bool writing_guest(void *arg)
 	while (f->npages < 8 && f->sent < MANY) {
 		uint8_t *p;
 
-		b = (struct buf){ .gpa = f->page[f->sent / 4000 % 16], .len = (uint32_t)MIN(4000, MANY - f->sent) };
+		b = (struct buf){ .gpa = f->page[f->sent / 4000 % 16],
+			.len = (uint32_t)MIN(4000, MANY - f->sent) };
 		p = driver_ptr(&f->d, b.gpa);
 		for (uint32_t i = 0; i < b.len; i++)
 			p[i] = pattern(f->sent + i);
@@ -253,7 +259,9 @@ static bool reading_guest(void *arg)
 			f->bad |= p[i] != pattern(f->got + i);
 		f->got += e.len;
 		driver_desc(&f->d, RX, (uint16_t)e.id,
-			(struct vring_desc){ .addr = b.gpa, .len = b.len, .flags = VRING_DESC_F_WRITE });
+			(struct vring_desc){ .addr = b.gpa,
+				.len = b.len,
+				.flags = VRING_DESC_F_WRITE });
 		driver_post(&f->d, RX, (uint16_t)e.id);
 		if (driver_kick_wanted(&f->d, RX))
 			driver_signal(&f->d, RX);
@@ -269,7 +277,8 @@ static void input_of_a_megabyte(void **state)
 	driver_start(&f->d, RING, 2, 8);
 	for (unsigned i = 0; i < 8; i++) {
 		f->page[i] = driver_alloc(&f->d, 4096, 4096);
-		driver_add(&f->d, RX, &(struct buf){ .gpa = f->page[i], .len = 1000, .in = true }, 1);
+		driver_add(&f->d, RX, &(struct buf){ .gpa = f->page[i], .len = 1000, .in = true },
+			1);
 	}
 	driver_kick(&f->d, RX);
 	assert_true(driver_run(&f->d, reading_guest, f));
@@ -449,13 +458,15 @@ static void sixteen_ports(void **state)
 	struct vring_used_elem e;
 	char name[2][64];
 
-	assert_int_equal(virtio_console_new(&dev, ports, 17, &f->env, NULL, NULL, &f->err), -EINVAL);
+	assert_int_equal(virtio_console_new(&dev, ports, 17, &f->env, NULL, NULL, &f->err),
+		-EINVAL);
 	assert_int_equal(virtio_console_new(&dev, ports, 0, &f->env, NULL, NULL, &f->err), -EINVAL);
 	memset(name[0], 'n', 64);
 	memcpy(name[1], name[0], 64);
 	name[1][63] = 0;
 	ports[3].name = "too long, too long, too long, too long, too long, too long, too long";
-	assert_int_equal(virtio_console_new(&dev, ports, 16, &f->env, NULL, NULL, &f->err), -EINVAL);
+	assert_int_equal(virtio_console_new(&dev, ports, 16, &f->env, NULL, NULL, &f->err),
+		-EINVAL);
 	assert_non_null(strstr(f->err.msg, "too long"));
 	ports[3].name = NULL;
 	ports[15] = (struct vm_console){ .name = name[1], .chardev = pair(f, 15) };
@@ -507,7 +518,8 @@ static void a_port_reads_while_it_is_open(void **state)
 static void open_follows_the_client(void **state)
 {
 	struct fix *f = *state;
-	struct vm_console ports[] = { { .name = "first", .chardev = { .kind = CHARDEV_SOCKET, .path = f->path } } };
+	struct vm_console ports[] = { { .name = "first",
+		.chardev = { .kind = CHARDEV_SOCKET, .path = f->path } } };
 	struct vring_used_elem e;
 	struct buf in;
 
@@ -627,7 +639,9 @@ static void empty_buffers(void **state)
 		if (q == CONTROL_RX)
 			continue;
 		for (unsigned i = 0; i < 8; i++)
-			driver_add(&f->d, q, (struct buf[]){ { DRIVER_RAM, 0, false }, { DRIVER_RAM, 0, true } }, 2);
+			driver_add(&f->d, q,
+				(struct buf[]){ { DRIVER_RAM, 0, false }, { DRIVER_RAM, 0, true } },
+				2);
 		driver_kick(&f->d, q);
 		for (unsigned i = 0; i < 8; i++) {
 			assert_true(driver_wait_used(&f->d, q, &e));
@@ -638,8 +652,8 @@ static void empty_buffers(void **state)
 }
 
 /*
- * A chain of nearly 4 GiB, made of the same RAM over and over, to a far side that reads nothing: bounded, and reset
- * ends it.
+ * A chain of nearly 4 GiB, made of the same RAM over and over, to a far side that reads nothing:
+ * bounded, and reset ends it.
  */
 static void a_huge_chain(void **state)
 {

@@ -1,4 +1,5 @@
-/* The entropy device: what a request gets, the rate, and drivers that ask for nothing, for too much, or wrongly. */
+/* The entropy device: what a request gets, the rate, and drivers that ask for nothing, for too
+ * much, or wrongly. */
 #include <string.h>
 #include <time.h>
 #include "core/test/check.h"
@@ -136,7 +137,8 @@ static void rate_is_kept(void **state)
 static void empty_requests_go_back(void **state)
 {
 	struct fix *f = *state;
-	struct buf none = driver_in(&f->d, 0), out = driver_out(&f->d, "seed", 4), b = driver_in(&f->d, 8);
+	struct buf none = driver_in(&f->d, 0), out = driver_out(&f->d, "seed", 4),
+		   b = driver_in(&f->d, 8);
 
 	plug(f, 1);
 	driver_start(&f->d, 0, 1, 16);
