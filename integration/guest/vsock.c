@@ -1,12 +1,13 @@
 /*
- * A netcat for vsock, on either side of it, and for comparison TCP. ADDRESS is a port, "tcp:PORT" or, on the host of a VM with
+ * A netcat for vsock, on either side of it, and for comparison TCP. ADDRESS is a port, "tcp:PORT"
+ * or, on the host of a VM with
  * "--vsock uds=", the path of a unix socket (it has a slash):
  *   vsock connect CID PORT       joins the connection with stdin and stdout
- *   vsock connect PATH PORT      the same through PATH: "CONNECT PORT" and the answer "OK n" come first
- *   vsock connect IPV4 PORT      the same by TCP
- *   vsock listen ADDRESS         waits for one connection, then the same
- *   vsock echo ADDRESS           sends everything back, to any number of clients at once, for ever
- * The end of stdin shuts down our half; the end of the peer's half ends the program.
+ *   vsock connect PATH PORT      the same through PATH: "CONNECT PORT" and the answer "OK n" come
+ * first vsock connect IPV4 PORT      the same by TCP vsock listen ADDRESS         waits for one
+ * connection, then the same vsock echo ADDRESS           sends everything back, to any number of
+ * clients at once, for ever The end of stdin shuts down our half; the end of the peer's half ends
+ * the program.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -68,13 +69,13 @@ static void give(struct half *h, int to)
 static void join(int fd)
 {
 	static struct half in, out;
-	int stdin_over = 0;
+	int stdin_over = 0, peer_over = 0;
 
-	for (;;) {
+	while (!stdin_over || !peer_over || in.at < in.len || out.at < out.len) {
 		int idle_in = in.at == in.len, idle_out = out.at == out.len;
 		struct pollfd fds[] = {
-			{ .fd = fd,
-				.events = (short)((idle_in ? POLLIN : 0) |
+			{ .fd = peer_over && idle_out ? -1 : fd,
+				.events = (short)((peer_over ? 0 : POLLIN) |
 					(idle_out ? 0 : POLLOUT)) },
 			{ .fd = idle_out && !stdin_over ? 0 : -1, .events = POLLIN },
 		};
@@ -85,8 +86,8 @@ static void join(int fd)
 		}
 		if (poll(fds, 2, -1) < 0)
 			die("poll");
-		if (fds[0].revents & ~POLLOUT && !take(&in, fd))
-			return;
+		if (fds[0].revents & ~POLLOUT && !peer_over && !take(&in, fd))
+			peer_over = 1;
 		if (!idle_out && fds[0].revents & POLLOUT)
 			give(&out, fd);
 		if (fds[1].revents && !take(&out, 0)) {
@@ -103,14 +104,15 @@ static unsigned int number(const char *text)
 
 static socklen_t unix_address(union address *a, const char *path)
 {
-	a->un = (struct sockaddr_un){.sun_family = AF_UNIX};
+	a->un = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	snprintf(a->un.sun_path, sizeof(a->un.sun_path), "%s", path);
 	return sizeof(a->un);
 }
 
 static socklen_t tcp_address(union address *a, const char *host, const char *port)
 {
-	a->in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)number(port))};
+	a->in = (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)number(port)) };
 	if (inet_pton(AF_INET, host, &a->in.sin_addr) != 1)
 		die(host);
 	return sizeof(a->in);
@@ -118,7 +120,9 @@ static socklen_t tcp_address(union address *a, const char *host, const char *por
 
 static socklen_t vsock_address(union address *a, unsigned int cid, const char *port)
 {
-	a->vm = (struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = number(port)};
+	a->vm = (struct sockaddr_vm){ .svm_family = AF_VSOCK,
+		.svm_cid = cid,
+		.svm_port = number(port) };
 	return sizeof(a->vm);
 }
 

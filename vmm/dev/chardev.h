@@ -18,10 +18,11 @@
 
 #include "core/loop.h"
 
-#define CHARDEV_BACKLOG	  (64 * 1024) /* bytes */
-#define CHARDEV_STUCK_MS  5000 /* what consoles and serial ports give chardev_drop_when_stuck() */
-#define CHARDEV_LINGER_MS 300  /* how long chardev_free() waits for a far side that takes nothing  \
-				*/
+#define CHARDEV_BACKLOG	 (64 * 1024) /* bytes */
+#define CHARDEV_STUCK_MS 5000 /* what consoles and serial ports give chardev_drop_when_stuck() */
+#define CHARDEV_LINGER_MS                                                                          \
+	300 /* how long chardev_free() waits for a far side that takes nothing                     \
+	     */
 
 enum chardev_kind {
 	CHARDEV_NONE,  /* output is dropped */

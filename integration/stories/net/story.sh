@@ -11,7 +11,6 @@ nic() { grep -l "^$1\$" /sys/class/net/*/address | cut -d/ -f5; }
 queues() { [ "$(ls "/sys/class/net/$1/queues" | grep -c tx-)" = "$2" ]; }
 receives() { vsock listen tcp:5002 </dev/null | pattern receive "$size" 2; }
 sends() { pattern send "$size" 3 | vsock connect "$1" 5001; }
-timed() { from=$(now); "$@"; status=$?; say "took $timed $(now | awk -v f="$from" '{ print $1 - f }')"; return $status; }
 each_cpu() { for cpu in 0 1; do taskset -c $cpu "$@" || return 1; done; }
 
 user=$(nic 52:54:00:00:00:01) kernel=$(nic 52:54:00:00:00:02)
@@ -35,10 +34,10 @@ for kind in user kernel fds; do
 	told "ping-cpus-$kind" each_cpu ping -q -c 3 -i 0.1 -W 5 "$host"
 	say "ready $kind"
 	[ "$kind" != fds ] || size=1000000
-	timed=in-$kind
-	told "transfer-in-$kind" timed receives
-	timed=out-$kind
-	told "transfer-out-$kind" timed sends "$host"
+	told "transfer-in-$kind" receives
+	from=$(now)
+	told "transfer-out-$kind" sends "$host"
+	[ "$kind" = fds ] || say "took out-$kind $(now | awk -v f="$from" '{ print $1 - f }')"
 	net=$((net + 1))
 done
 EOF
@@ -67,7 +66,10 @@ for kind in user kernel fds; do
 	guest_says net $((60 + ${COUNT:-100})) "ready $kind" || break
 	expect "ping-in-$kind" ping -q -c 5 -i 0.2 -W 5 "$guest"
 	expect "ping-in-big-$kind" ping -q -c 3 -i 0.2 -W 5 -s 20000 "$guest"
-	expect "sent-$kind" sh -c 'sleep 1; pattern send "$1" 2 | vsock connect "$2" 5002' - "$size" "$guest"
+	sleep 1 # it says so before it listens
+	start=$(now)
+	expect "sent-$kind" sh -c 'pattern send "$1" 2 | vsock connect "$2" 5002' - "$size" "$guest"
+	[ $kind = fds ] || rate net_transfer "in-$kind" "$size" "$(since "$start")"
 	expect "received-$kind" wait $receiver
 	if [ $kind = kernel ]; then
 		expect vhost grep -q '^vhost-' "/proc/$(cat net.pid)/task/"*/comm
@@ -81,10 +83,7 @@ for kind in user kernel fds; do
 	guest_cases net "ping-out-$kind" "ping-big-$kind" "ping-cpus-$kind" "transfer-in-$kind" "transfer-out-$kind"
 done
 tr -d '\r' <net.console | sed -n 's/^@ took //p' | while read -r what seconds; do
-	case $what in
-	*-fds) ;;
-	*) rate net_transfer "$what" "${COUNT:-100}000000" "$seconds" ;;
-	esac
+	rate net_transfer "$what" "${COUNT:-100}000000" "$seconds"
 done
 for net in 0 1 2; do $ip link del story$net; done
 expect nothing-left leftovers

@@ -1,0 +1,124 @@
+# what: machines started, stopped and killed over and over leave nothing behind; the own memory of an idle one is at most 2 MiB
+# timeout: 150
+# timeout-soak: 7200
+. "$TOP/lib/told.sh"
+
+cycles=5 kills=5
+[ -z "$SOAK" ] || cycles=300 kills=200
+
+guest_script script <<'EOF'
+ip link set eth0 up
+dd if=/dev/vdb of=/dev/null
+echo hello >/dev/hvc0
+say idle
+sleep 100000
+EOF
+truncate -s 8M disk
+/sbin/ip tuntap add life0 mode tap vnet_hdr
+/sbin/ip link set life0 up
+
+start() { # the same name, sockets, disk, tap and cid every time
+	rm -f life.pid
+	vm_start life --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" --mem 256M --append "console=ttyS0 quiet panic=-1" \
+		--disk script,ro,id=script --disk disk --net tap=life0 --vsock cid=88 --virtio-console socket:life.port \
+		--pid-file life.pidfile --name life
+}
+answers() { # SECONDS
+	tries=$(($1 * 10 * PATIENCE))
+	until "$SAMPAN" ctl life.sock status >status 2>&1 && grep -q '^running' status; do
+		tries=$((tries - 1))
+		if [ "$tries" -le 0 ] || [ -s life.status ]; then
+			cat status life.err
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+# A number below $1, of the story's own: the same in every run.
+seed=7
+below() {
+	seed=$(((seed * 69069 + 12345) % 4294967296))
+	drawn=$((seed / 65536 % $1))
+}
+
+# held: what of the host is in use, a name and a number a line
+held() {
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	for dir in /proc/[0-9]*; do
+		[ ! -s "$dir/cmdline" ] || echo "$dir"
+	done >pids
+	echo "processes $(wc -l <pids)"
+	echo "interfaces $(find /sys/class/net/ -mindepth 1 | wc -l)"
+	echo "sockets $(grep -c "$WORK\|life" /proc/net/unix)"
+	echo "shm $(find /dev/shm | wc -l)"
+	echo "files $(find . | wc -l)"
+	echo "locks $(wc -l </proc/locks)"
+	echo "vhost $(grep -l '^vhost-' /proc/[0-9]*/comm 2>/dev/null | wc -l)"
+	echo "descriptors $(cut -f1 /proc/sys/fs/file-nr)"
+	awk '/^MemFree|^Buffers|^Cached/ { sum += $2 } END { print "memory", int(sum / 1024) }' /proc/meminfo
+}
+# same: whether "after" holds what "before" does; file-nr counts in lots per CPU, and memory has its own life
+same() {
+	paste_of_both=$(awk '
+		NR == FNR { before[$1] = $2; next }
+		{ lost = before[$1] - $2; room = $1 == "memory" ? 24 : $1 == "descriptors" ? 64 : 0
+		  if (lost > room || -lost > room && $1 != "memory") print $1 ": " before[$1] " before, " $2 " after" }' before after)
+	[ -z "$paste_of_both" ] || { echo "$paste_of_both"; return 1; }
+}
+
+# The first one boots: its memory is measured, and what it leaves in the host's caches is there before the count.
+idle_memory() {
+	wait_for life.console '^@ idle' 100 || return 1
+	sleep 2
+	own=$(awk '
+		/^[0-9a-f]+-[0-9a-f]+ / { big = 0 }
+		/^Size:/ { big = $2 >= 65536 }
+		/^Pss:/ && !big { pss += $2 }
+		END { print pss + 0 }' "/proc/$(cat life.pid)/smaps")
+	figure own_memory sampan "$own" KiB
+	echo "own memory $own KiB"
+	[ "$own" -gt 100 ] && [ "$own" -le 2048 ]
+}
+stops() {
+	"$SAMPAN" ctl life.sock stop || return 1
+	vm_wait life 10 || { echo "status $?"; cat life.err; return 1; }
+	[ ! -s life.err ] || { cat life.err; return 1; }
+	leftovers
+}
+start
+expect idle-memory idle_memory
+expect first-stop stops
+held >before
+
+lifecycle() {
+	began=$(now)
+	for cycle in $(seq $cycles); do
+		start
+		answers 20 || { echo "cycle $cycle: does not start"; return 1; }
+		[ $((cycle % 20)) != 5 ] || wait_for life.console '^@ idle' 100 || return 1
+		stops || { echo "cycle $cycle: does not stop well"; return 1; }
+	done
+	figure start_and_stop sampan "$(since "$began" | awk -v n="$cycles" '{ printf "%.2f", $1 / n }')" s
+}
+expect "stopped-$cycles-times" lifecycle
+
+killed() {
+	for cycle in $(seq $kills); do
+		start
+		below 60
+		sleep "$(echo $drawn | awk '{ print $1 * $1 / 700 }')"
+		kill -9 "$(cat life.pid)" || { echo "kill $cycle: it had ended"; cat life.err; return 1; }
+		vm_wait life 10
+		echo "kill $cycle after $drawn"
+	done
+	# one more, over what the last one left, answers and ends well
+	start
+	answers 20 || return 1
+	stops
+}
+expect "killed-$kills-times" killed
+held >after
+expect nothing-leaked same
+/sbin/ip link del life0
+expect nothing-left leftovers
