@@ -3,8 +3,8 @@
 # O=DIR       where built files go (build)         V=1   show commands
 # SAN=LIST    sanitizers of the native tests       CROSS=PREFIX  a cross compiler of your own (PREFIXgcc)
 #
-# On a machine that is not riscv64 the programs are cross-built by a compiler and a sysroot that integration/bed unpacks into the
-# cache; the unit tests are built natively from the same sources with the same compiler.
+# The compiler is one that integration/bed unpacks into the cache, together with the libraries; on a machine that is not riscv64 it
+# cross-builds the programs against a sysroot from there. The unit tests are built natively from the same sources.
 
 O ?= build
 SAN ?= address,undefined
@@ -13,25 +13,19 @@ VERSION := $(shell cat configs/VERSION)
 MACHINE := $(shell uname -m)
 CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/sampan
 BED := integration/bed
+PREPARED := $(O)/prepared
 Q := $(if $(V),,@)
 
-ifeq ($(MACHINE),riscv64)
-  NATIVE_CC ?= clang
-  ifeq ($(shell command -v $(NATIVE_CC)),)
-    NATIVE_CC := cc
-  endif
-  RV_CC ?= cc
-  PREPARED := $(O)/prepared-native
+IN_TOOLS := $(BED)/in-tools
+NATIVE_CC := $(IN_TOOLS) clang-19
+ifdef CROSS
+  RV_CC := $(CROSS)gcc
+else ifeq ($(MACHINE),riscv64)
+  RV_CC := $(NATIVE_CC)
+  RV_LD := -fuse-ld=lld
 else
-  IN_TOOLS := $(BED)/in-tools
-  NATIVE_CC := $(IN_TOOLS) clang-19
-  ifdef CROSS
-    RV_CC := $(CROSS)gcc
-  else
-    RV_CC := $(IN_TOOLS) clang-19 --target=riscv64-linux-gnu --sysroot=$(CACHE)/sysroot/current
-    RV_LD := -fuse-ld=lld
-  endif
-  PREPARED := $(O)/prepared
+  RV_CC := $(IN_TOOLS) clang-19 --target=riscv64-linux-gnu --sysroot=$(CACHE)/sysroot/current
+  RV_LD := -fuse-ld=lld
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrough -Wstrict-prototypes -Wmissing-prototypes \
@@ -83,14 +77,9 @@ programs: $(PROGRAMS)
 
 include integration/checks.mk
 
-$(O)/prepared: $(BED)/prepare
+$(PREPARED): $(BED)/prepare
 	@mkdir -p $(O)
 	$(Q)$(BED)/prepare packages tools sysroot
-	@touch $@
-
-$(O)/prepared-native: $(BED)/prepare
-	@mkdir -p $(O)
-	$(Q)$(BED)/prepare packages
 	@touch $@
 
 help:

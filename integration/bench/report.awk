@@ -24,7 +24,7 @@ END {
 		split(order[k], part, " ")
 		m = median(order[k])
 		printf "%-26s %-12s %12s  %s (%d runs)\n", part[1], part[2], m, unit[order[k]], n[order[k]]
-		printf "%s\n  {\"measure\": \"%s\", \"subject\": \"%s\", \"value\": %s, \"unit\": \"%s\"}", k > 1 ? "," : "", part[1], part[2], m, unit[order[k]] > out
+		printf "%s\n  {\"measure\": \"%s\", \"subject\": \"%s\", \"value\": %s, \"unit\": \"%s\"}", (k > 1 ? "," : ""), part[1], part[2], m, unit[order[k]] > out
 	}
 	print "\n]" > out
 	if (!keys)

@@ -1,11 +1,11 @@
 /*
  * Data that can be checked without being kept: each 64-bit word says where it belongs (a mix of
- * seed and offset). pattern write|verify FILE SIZE SEED   fills a file or disk past the page cache
- * and ends with fsync; or reads it pattern send|receive SIZE SEED        the same to stdout, from
- * stdin up to its end pattern zero|punch FILE SIZE OFFSET   has the kernel make zeroes there, kept
- * allocated or freed pattern zeroes FILE SIZE OFFSET       reads past the page cache and says where
- * there is something else Sizes are in bytes; with FILE they and OFFSET are multiples of 4096. The
- * status is 1 if anything differs or fails.
+ * seed and offset). Sizes are in bytes; with FILE they and OFFSET are multiples of 4096.
+ *   pattern write|verify FILE SIZE SEED   past the page cache, write ends with fsync
+ *   pattern send|receive SIZE SEED        to stdout; from stdin up to its end
+ *   pattern zero|punch FILE SIZE OFFSET   has the kernel make zeroes there, kept allocated or freed
+ *   pattern zeroes FILE SIZE OFFSET       reads past the page cache and expects nothing else
+ * The status is 1 if anything differs or fails.
  */
 #define _GNU_SOURCE
 #include <errno.h>

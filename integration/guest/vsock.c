@@ -1,13 +1,13 @@
 /*
  * A netcat for vsock, on either side of it, and for comparison TCP. ADDRESS is a port, "tcp:PORT"
- * or, on the host of a VM with
- * "--vsock uds=", the path of a unix socket (it has a slash):
- *   vsock connect CID PORT       joins the connection with stdin and stdout
- *   vsock connect PATH PORT      the same through PATH: "CONNECT PORT" and the answer "OK n" come
- * first vsock connect IPV4 PORT      the same by TCP vsock listen ADDRESS         waits for one
- * connection, then the same vsock echo ADDRESS           sends everything back, to any number of
- * clients at once, for ever The end of stdin shuts down our half; the end of the peer's half ends
- * the program.
+ * or, on the host of a VM with "--vsock uds=", the path of a unix socket (it has a slash):
+ *   vsock connect CID PORT    joins the connection with stdin and stdout
+ *   vsock connect PATH PORT   through PATH: "CONNECT PORT" and the answer "OK n" come first
+ *   vsock connect IPV4 PORT   by TCP
+ *   vsock listen ADDRESS      waits for one connection, then as connect
+ *   vsock echo ADDRESS        sends everything back, to any number of clients at once, for ever
+ * The end of stdin shuts down our half, that of the peer's half closes stdout; the program ends
+ * when both have.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -84,6 +84,8 @@ static void join(int fd)
 			give(&in, 1);
 			continue;
 		}
+		if (peer_over)
+			close(1); /* our reader may have something to say then */
 		if (poll(fds, 2, -1) < 0)
 			die("poll");
 		if (fds[0].revents & ~POLLOUT && !peer_over && !take(&in, fd))
@@ -237,7 +239,8 @@ int main(int argc, char **argv)
 	} else if (argc == 3 && !strcmp(argv[1], "echo")) {
 		echo_all(listener(argv[2]));
 	} else {
-		fputs("usage: vsock connect CID|PATH|IPV4 PORT | listen PORT|PATH|tcp:PORT | echo PORT|PATH|tcp:PORT\n",
+		fputs("usage: vsock connect CID|PATH|IPV4 PORT | listen ADDRESS | echo ADDRESS\n"
+		      "ADDRESS: PORT, PATH or tcp:PORT\n",
 			stderr);
 		return 2;
 	}

@@ -1,8 +1,11 @@
 # what: ping and transfers both ways over taps in user space and by vhost-net, with MTU, MAC, two queues, inherited descriptors
-# timeout: 300
+# timeout: 240
+# timeout-soak: 600
 . "$TOP/lib/told.sh"
 
-size=${COUNT:-100}000000
+full=${SOAK:+100}
+full=${full:-20}000000 # bytes a transfer
+size=$full
 ip=/sbin/ip # busybox, which knows less, would come first
 
 # user: the loop moves the frames. kernel: vhost-net does, two queues. fds: two inherited queues and a MAC of the monitor's choice.
@@ -63,7 +66,7 @@ for kind in user kernel fds; do
 	[ $kind != fds ] || size=1000000
 	vsock listen tcp:5001 </dev/null 2>"$kind.listen" | pattern receive "$size" 3 >"$kind.received" 2>&1 &
 	receiver=$!
-	guest_says net $((60 + ${COUNT:-100})) "ready $kind" || break
+	guest_says net $((60 + full / 1000000)) "ready $kind" || break
 	expect "ping-in-$kind" ping -q -c 5 -i 0.2 -W 5 "$guest"
 	expect "ping-in-big-$kind" ping -q -c 3 -i 0.2 -W 5 -s 20000 "$guest"
 	sleep 1 # it says so before it listens
@@ -83,7 +86,7 @@ for kind in user kernel fds; do
 	guest_cases net "ping-out-$kind" "ping-big-$kind" "ping-cpus-$kind" "transfer-in-$kind" "transfer-out-$kind"
 done
 tr -d '\r' <net.console | sed -n 's/^@ took //p' | while read -r what seconds; do
-	rate net_transfer "$what" "${COUNT:-100}000000" "$seconds"
+	rate net_transfer "$what" "$full" "$seconds"
 done
 for net in 0 1 2; do $ip link del story$net; done
 expect nothing-left leftovers
