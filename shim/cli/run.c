@@ -197,6 +197,7 @@ static int run(struct run *r)
 	r->opts.vm.on_event = on_event;
 	r->opts.vm.on_escape = stop_soon;
 	if (!set_up(r, &r->err)) {
+		*r->err.msg = 0; /* what was tried in vain on the way is no complaint */
 		loop_run(r->loop);
 		status = status_of(r);
 	}

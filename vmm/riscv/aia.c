@@ -143,18 +143,21 @@ static const struct irqchip_ops aia_ops = { .wire = wire,
  */
 static int choose_mode(struct bring_up *b, enum vm_irqchip want)
 {
+	struct err *told = b->err, why = { 0 };
 	int rc = -EINVAL;
 
+	b->err = &why; /* a refused mode is no error while another one is left */
 	for (size_t i = 0; i < ARRAY_SIZE(modes) && rc; i++) {
 		if (want == VM_IRQCHIP_AUTO ? !modes[i].in_auto : modes[i].mode != want)
 			continue;
 		b->mode = modes[i].name;
 		rc = set(b, KVM_DEV_RISCV_AIA_GRP_CONFIG, KVM_DEV_RISCV_AIA_CONFIG_MODE,
 			&modes[i].kvm_mode, "mode");
-		if (rc && want == VM_IRQCHIP_AUTO && b->err)
-			log_info("%s", b->err->msg);
+		if (rc)
+			log_info("%s", why.msg);
 	}
-	return rc;
+	b->err = told;
+	return rc ? failx(told, rc, "%s", why.msg) : 0;
 }
 
 static int bring_up(struct bring_up *b, unsigned nvcpus, enum vm_irqchip want)
