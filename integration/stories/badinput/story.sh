@@ -1,5 +1,5 @@
 # what: bad input gives one line that names the object, status 1 or 2, and leaves nothing behind
-# timeout: 200
+# timeout: 420
 
 mkdir dir
 mkfifo fifo
