@@ -36,10 +36,9 @@ EOF
 
 # through NAME BYTES: sends to and hears from the channel at NAME.tty
 through() {
-	rm -f over
-	{ pattern send "$2" 6; until [ -e over ]; do sleep 0.5; done; } |
+	{ pattern send "$2" 6; until [ -e "over.$1" ]; do sleep 0.5; done; } |
 		timeout $((200 * PATIENCE)) socat -t 1 - "UNIX-CONNECT:$1.tty" |
-		{ head -c "$2" | pattern receive "$2" 7; status=$?; touch over; exit $status; }
+		{ head -c "$2" | pattern receive "$2" 7; status=$?; touch "over.$1"; exit $status; }
 }
 
 began=$(now)
@@ -48,12 +47,14 @@ terminal=$!
 vm_start vm --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" --disk script,ro,id=script --console socket:serial.tty \
 	--virtio-console socket:hvc.tty --virtio-console socket:data.tty,name=data --virtio-console file:vm.console,name=log \
 	--append "console=ttyS0 loglevel=1 guest.port=$port guest.serial=$serial"
-for name in hvc data serial; do
-	bytes=$port
-	[ $name != serial ] || bytes=$serial
-	guest_says vm 60 "ready $name" || break
-	expect "through-$name" through $name $bytes
-done
+until [ -S data.tty ] || [ -s vm.status ]; do sleep 0.1; done
+through data $port & # from the start: a port whose host side is not there is at its end
+data=$!
+guest_says vm 90 "ready hvc"
+expect through-hvc through hvc $port
+expect through-data wait $data
+guest_says vm 60 "ready serial"
+expect through-serial through serial "$serial"
 ended end vm 30 0
 guest_cases vm names in-hvc out-hvc in-data out-data in-serial out-serial
 tr -d '\r' <vm.console | sed -n 's/^@ took //p' | while read -r what seconds bytes; do
