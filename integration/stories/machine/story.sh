@@ -121,9 +121,9 @@ expect check-json eval '"$SAMPAN" check --json >check.json && python3 "$STORY/sa
 machine cpus-8 'page=4' 8 8 200 256 --cpus 8
 machine spare-64 'page=4' 1 64 1800 2048 --cpus 1,max=64 --mem 2G
 machine spare-2-of-4 'page=2048' 2 4 200 256 --cpus 2,max=4 --mem 256M,hugepages --irqchip aia
-machine hwaccel 'name=/memfd:guest-ram*flags=* sh ' 2 2 50 64 --cpus 2 --mem 64M,shared --irqchip aia-hwaccel
-machine emul 'rss=100%*flags=* mg ' 2 2 50 64 --cpus 2 --mem 64M,prefault,mergeable --irqchip aia-emul
-machine smallest 'page=2048*rss=100%*name=/*flags=* sh ' 2 2 16 32 --cpus 2 --mem 32M,hugepages,shared,prefault --irqchip auto
+machine hwaccel 'name=/memfd:guest-ram*flags=* sh ' 2 2 30 64 --cpus 2 --mem 64M,shared --irqchip aia-hwaccel
+machine emul 'rss=100%*flags=* mg ' 2 2 30 64 --cpus 2 --mem 64M,prefault,mergeable --irqchip aia-emul
+machine smallest 'page=2048*rss=100%*name=/*flags=* sh ' 2 2 12 48 --cpus 2 --mem 48M,hugepages,shared,prefault --irqchip auto
 
 isa=$(tr -d '\r' <cpus-8.console | sed -n 's/^@ isa //p')
 isa_set "$isa" >isa.guest
