@@ -16,6 +16,7 @@ EOF
 truncate -s 8M disk
 /sbin/ip tuntap add life0 mode tap vnet_hdr
 /sbin/ip link set life0 up
+taps_before="$taps_before life0 " # ours, not a monitor's: no leftover
 
 start() { # the same name, sockets, disk, tap and cid every time
 	rm -f life.pid
@@ -52,7 +53,7 @@ held() {
 	echo "interfaces $(find /sys/class/net/ -mindepth 1 | wc -l)"
 	echo "sockets $(grep -c "$WORK\|life" /proc/net/unix)"
 	echo "shm $(find /dev/shm | wc -l)"
-	echo "files $(find . | wc -l)"
+	echo "files $(find . ! -name before ! -name after ! -name status ! -name pids | wc -l)"
 	echo "locks $(wc -l </proc/locks)"
 	echo "vhost $(grep -l '^vhost-' /proc/[0-9]*/comm 2>/dev/null | wc -l)"
 	echo "descriptors $(cut -f1 /proc/sys/fs/file-nr)"
