@@ -69,7 +69,7 @@ ended() {
 # figure MEASURE SUBJECT VALUE UNIT: a result that decides nothing.
 figure() { echo "$*" >>"$OUT/figures"; }
 # rate MEASURE SUBJECT BYTES SECONDS
-rate() { figure "$1" "$2" "$(echo "$3 $4" | awk '{ printf "%.2f", $1 / 1e6 / ($2 > 0 ? $2 : 0.01) }')" MB/s; }
+rate() { figure "$1" "$2" "$(echo "$3 $4" | awk '{ printf "%.3f", $1 / 1e6 / ($2 > 0 ? $2 : 0.01) }')" MB/s; }
 now() { cut -d' ' -f1 /proc/uptime; }
 # since TIME: seconds
 since() { echo "$1 $(now)" | awk '{ printf "%.2f", $2 - $1 }'; }

@@ -42,7 +42,7 @@ through() {
 }
 
 began=$(now)
-python3 "$STORY/terminal" "$SAMPAN" "$KERNEL" "$GUEST/initrd.gz" "$PATIENCE" &
+python3 "$STORY/terminal" "$SAMPAN" "$KERNEL" "$GUEST/initrd.gz" "$PATIENCE" >terminal.log 2>&1 &
 terminal=$!
 vm_start vm --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" --disk script,ro,id=script --console socket:serial.tty \
 	--virtio-console socket:hvc.tty --virtio-console socket:data.tty,name=data --virtio-console file:vm.console,name=log \
@@ -61,5 +61,6 @@ tr -d '\r' <vm.console | sed -n 's/^@ took //p' | while read -r what seconds byt
 	rate console "$what" "$bytes" "$seconds"
 done
 wait $terminal || failed=1
+cat terminal.log
 figure console_story all "$(since "$began")" s
 expect nothing-left leftovers

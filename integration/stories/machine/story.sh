@@ -118,7 +118,9 @@ for device in vhost-net vhost-vsock net/tun; do
 done
 expect check-json eval '"$SAMPAN" check --json >check.json && python3 "$STORY/same.py" check.json check.out'
 
-machine cpus-8 'page=4' 8 8 200 256 --cpus 8
+# By emulation: where there are more vCPUs than guest interrupt files, an 8-CPU guest under this emulated host sometimes loses an
+# IPI for good in the modes that use the files, under QEMU's monitor too (seen in 1 of 6 and in 2 of 3 boots).
+machine cpus-8 'page=4' 8 8 200 256 --cpus 8 --irqchip aia-emul
 machine spare-64 'page=4' 1 64 1800 2048 --cpus 1,max=64 --mem 2G
 machine spare-2-of-4 'page=2048' 2 4 200 256 --cpus 2,max=4 --mem 256M,hugepages --irqchip aia
 machine hwaccel 'name=/memfd:guest-ram*flags=* sh ' 2 2 30 64 --cpus 2 --mem 64M,shared --irqchip aia-hwaccel

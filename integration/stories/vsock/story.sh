@@ -17,14 +17,16 @@ sequence() {
 }
 # All of them are open at one time: none ends before each has heard itself.
 at_once() {
-	place=$(mktemp -d)
+	place=$(mktemp -d) calls=
 	for i in $(seq "$at_once"); do
 		{ echo "call $i"; until [ -e "$place/go" ]; do sleep 1; done; } |
 			timeout 60 vsock connect "$1" "$2" >"$place/heard$i" &
+		calls="$calls $!"
 	done
 	tries=200
 	until [ "$(cat "$place"/heard* | grep -c call)" = "$at_once" ] || [ $tries = 0 ]; do tries=$((tries - 1)); sleep 0.2; done
 	touch "$place/go"
+	wait $calls # each has to see it before it goes
 	for i in $(seq "$at_once"); do [ "$(cat "$place/heard$i")" = "call $i" ] || { echo "call $i failed"; tries=0; }; done
 	rm -r "$place"
 	[ $tries != 0 ]
