@@ -3,23 +3,34 @@
 
 suite=trixie
 
-# debian_tree DIR ARCH PACKAGES: PACKAGES is a comma-separated list.
+# debian_tree DIR ARCH PACKAGES: PACKAGES is a comma-separated list. A mirror that is being synchronised may
+# have an index that its Release does not know yet, for hours; under the suite's other name, which has a
+# Release of its own, it is then often whole.
 debian_tree() {
 	uri=$(mirror)
-	set -- "$1" --arch="$2" --variant=extract --include="$3" \
-		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"'
-	dir=$1
-	shift
+	debian_unpack "$suite" "$@" || {
+		[ -n "$uri" ] || return 1
+		echo "trying the same suite by its other name"
+		find "$1" -mindepth 1 -delete
+		debian_unpack stable "$@"
+	}
+	debian_links "$1"
+	debian_users "$1"
+}
+
+debian_unpack() { # NAME DIR ARCH PACKAGES
+	name=$1 dir=$2
+	set -- --arch="$3" --variant=extract --include="$4" \
+		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
+		--extract-hook="cat \"\$1\"/var/lib/apt/lists/*Release | grep -q '^Codename: $suite\$'"
 	if [ "$(id -u)" = 0 ]; then
-		mmdebstrap "$@" "$suite" "$dir" ${uri:+"deb $uri $suite main"}
+		mmdebstrap "$@" "$suite" "$dir" ${uri:+"deb $uri $name main"}
 	else
 		# In a user namespace the files would belong to subordinate ids: unpack them as our own.
-		mmdebstrap "$@" --mode=unshare --format=tar "$suite" "$dir.tar" ${uri:+"deb $uri $suite main"}
-		tar -C "$dir" -xf "$dir.tar" --no-same-owner --no-same-permissions --exclude='./dev/*'
-		rm "$dir.tar"
+		mmdebstrap "$@" --mode=unshare --format=tar "$suite" "$dir.tar" ${uri:+"deb $uri $name main"} &&
+			tar -C "$dir" -xf "$dir.tar" --no-same-owner --no-same-permissions --exclude='./dev/*' &&
+			rm "$dir.tar"
 	fi
-	debian_links "$dir"
-	debian_users "$dir"
 }
 
 # The merged-/usr links and the alternatives that maintainer scripts make.
