@@ -32,14 +32,14 @@ WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrough -Wstrict-
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Werror
 HARDEN := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero
 BASE_CFLAGS := -std=gnu11 -g -Ivmm -I. -MMD -MP -DSAMPAN_VERSION='"$(VERSION)"' $(WARN)
-RV_CFLAGS := $(BASE_CFLAGS) -O2 $(HARDEN) -ffunction-sections -fdata-sections $(CFLAGS)
+RV_CFLAGS = $(BASE_CFLAGS) -O2 $(HARDEN) -ffunction-sections -fdata-sections $(CFLAGS)
 RV_LDFLAGS := $(RV_LD) -static-pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections $(LDFLAGS)
-NATIVE_CFLAGS := $(BASE_CFLAGS) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
+NATIVE_CFLAGS = $(BASE_CFLAGS) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
 
 all: programs
 .PHONY: all programs help
 
-include vmm/rules.mk shim/rules.mk integration/rules.mk
+include vmm/rules.mk shim/rules.mk agent-proto/rules.mk configs/guest-image/rules.mk integration/rules.mk
 
 # --- compiling ---------------------------------------------------------------------------------------------------------
 $(O)/riscv64/%.o: %.c | $(PREPARED)

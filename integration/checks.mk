@@ -3,7 +3,7 @@
 CHECKS := integration/checks
 FUZZ_SOURCES := $(wildcard */*/fuzz/fuzz_*.c)
 FUZZ_CC := $(NATIVE_CC)
-FUZZ_CFLAGS := $(NATIVE_CFLAGS) -fsanitize=fuzzer-no-link
+FUZZ_CFLAGS = $(NATIVE_CFLAGS) -fsanitize=fuzzer-no-link
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # $(call replay,NAME,SOURCES): $(O)/native/NAME, the target as a test; $(O)/fuzz/NAME, the target with libFuzzer
@@ -38,7 +38,7 @@ corpora: $(REPLAYS)
 
 check:
 	@$(CHECKS)/sum '$(MAKE) --no-print-directory unit' \
-		'$(MAKE) $(PARALLEL) --no-print-directory programs >&2 && integration/run'
+		'$(MAKE) $(PARALLEL) --no-print-directory programs image >&2 && integration/run'
 
 # What it finds lies in $(O)/fuzz; what is new in coverage in $(O)/fuzz/corpus, beside the corpus of the tree.
 S ?= 60

@@ -1,0 +1,5 @@
+#include "agent/agent.h"
+int main(void)
+{
+	return 0;
+}

@@ -1,0 +1,25 @@
+/*
+ * The status codes that travel in a ttrpc response (google.rpc.Code; the numbers are gRPC's).
+ * Header only; any thread.
+ */
+#ifndef SAMPAN_TTRPC_CODE_H
+#define SAMPAN_TTRPC_CODE_H
+
+enum ttrpc_code {
+	TTRPC_OK = 0,
+	TTRPC_CANCELLED = 1,
+	TTRPC_UNKNOWN = 2,
+	TTRPC_INVALID_ARGUMENT = 3,
+	TTRPC_DEADLINE_EXCEEDED = 4,
+	TTRPC_NOT_FOUND = 5,
+	TTRPC_ALREADY_EXISTS = 6,
+	TTRPC_PERMISSION_DENIED = 7,
+	TTRPC_RESOURCE_EXHAUSTED = 8,
+	TTRPC_FAILED_PRECONDITION = 9,
+	TTRPC_ABORTED = 10,
+	TTRPC_UNIMPLEMENTED = 12,
+	TTRPC_INTERNAL = 13,
+	TTRPC_UNAVAILABLE = 14,
+};
+
+#endif
