@@ -4,6 +4,7 @@
 # It may carry several cases, each told by case_ok or case_fail; it fails if one does, or by its exit status.
 # Paths: $SAMPAN (the monitor), $KERNEL and $KERNELS (Image; the directory with Image.gz, vmlinux...), $DEBIAN (directory of
 # Debian's Image), $GUEST (initrd.gz, initrd-debian.gz, initrd-min.gz, root.ext4, root.erofs; its bin/ is in PATH),
+# $IMAGE (directory of the guest image with our agent: sampan-guest.initrd, sampan-guest-ext4.img, sampan-guest-erofs.img),
 # $STORY (the story's own folder), $OUT (what is put there ends in build/stories/NAME).
 
 failed=0
