@@ -61,6 +61,14 @@ struct vm_console {
 	struct chardev_config chardev;
 };
 
+/* A shared file system: the front end of a vhost-user back end (virtiofsd). Guest RAM is then
+ * shared memory. */
+struct vm_fs {
+	const char *socket; /* the back end's unix socket, connected to by the core, unless fd >= 0 */
+	int fd;		    /* >= 0: a connected socket, taken over */
+	const char *tag;    /* what the guest mounts, 1..36 bytes */
+};
+
 struct vm_config {
 	const char *name;   /* NULL: "sampan" */
 	const char *kernel; /* path; RISC-V Image, gzip, zstd or ELF */
@@ -79,6 +87,8 @@ struct vm_config {
 	unsigned ndisks;
 	const struct vm_net *nets;
 	unsigned nnets;
+	const struct vm_fs *filesystems;
+	unsigned nfilesystems;
 	struct vm_vsock vsock;
 	bool no_rng;
 	uint64_t rng_rate; /* bytes per second; 0: 1 MiB/s */
