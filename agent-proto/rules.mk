@@ -10,6 +10,7 @@ $(PROTO_READY): $(PROTOS) | $(PREPARED)
 	$(Q)$(IN_TOOLS) protoc --proto_path=agent-proto/proto --c_out=$(PROTO_DIR) $(PROTOS)
 	@touch $@
 $(PROTO_C): $(PROTO_READY) ;
+GENERATED := $(PROTO_C)
 
 # The generated files are not ours: no warnings of them. What includes them waits for them.
 # (gnu11 makes "linux", a field of the OCI specification, a macro.)

@@ -1,8 +1,8 @@
 # make lint: both compilers with all warnings over everything, clang's analyser, and what integration/checks/lint looks at. A file that was
 # found clean is looked at again when it, or a header it includes, changes. make format lays out the C.
-LINT_RV := $(sort $(foreach p,$(PROGRAM_NAMES),$($(p)_SOURCES)))
-LINT_NATIVE := $(sort $(NEUTRAL_SOURCES) $(TEST_SOURCES) $(foreach t,$(TEST_SOURCES),$($(t)_EXTRA)) $(FUZZ_SOURCES) \
-	$(CHECKS)/replay.c)
+LINT_RV := $(filter-out $(GENERATED),$(sort $(foreach p,$(PROGRAM_NAMES),$($(p)_SOURCES))))
+LINT_NATIVE := $(filter-out $(GENERATED),$(sort $(NEUTRAL_SOURCES) $(TEST_SOURCES) $(foreach t,$(TEST_SOURCES),$($(t)_EXTRA)) \
+	$(FUZZ_SOURCES) $(CHECKS)/replay.c))
 LINT_TIDY := $(filter-out vmm/core/err.c,$(LINT_RV)) # it defines what analyser.h redefines
 TIDY := $(IN_TOOLS) clang-tidy-19
 TIDY_FLAGS := $(filter-out -MMD -MP -Werror -g,$(BASE_CFLAGS)) -D_GNU_SOURCE= -include $(CHECKS)/analyser.h
@@ -17,7 +17,7 @@ LINT_CFLAGS := $(BASE_CFLAGS) -O2 $(HARDEN)
 
 # $(call lint_rule,KIND,COMMAND): $(O)/lint/KIND/X.ok means that COMMAND found nothing in X.c
 define lint_rule
-$(O)/lint/$(1)/%.ok: %.c | $(PREPARED)
+$(O)/lint/$(1)/%.ok: %.c | $(PREPARED) $(PROTO_READY)
 	$(if $(Q),@echo "  $(1) $$<")
 	@mkdir -p $$(@D)
 	$$(Q)$(2)

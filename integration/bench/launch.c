@@ -6,6 +6,7 @@
  * Used by the benchmarks inside the emulated host: no shell, no scheduler noise of a pipeline in
  * what is measured.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -30,7 +31,7 @@ static int start(char **argv, volatile uint64_t *begun, pid_t *pid)
 {
 	int fds[2];
 
-	if (pipe(fds))
+	if (pipe2(fds, O_CLOEXEC))
 		return -1;
 	*pid = fork();
 	if (*pid)

@@ -117,7 +117,8 @@ leftovers() {
 		name=$(basename "$(dirname "$link")")
 		case " $taps_before " in *" $name "*) ;; *) found="$found tap $name;" ;; esac
 	done
-	for socket in $(find "$WORK" -type s); do found="$found socket $socket;"; done
+	sockets=$(find "$WORK" -type s | tr '\n' ' ')
+	[ -z "$sockets" ] || found="$found socket $sockets;"
 	[ -z "$found" ] || { echo "left behind:$found"; return 1; }
 }
 

@@ -147,14 +147,14 @@ void chardev_want_input(struct chardev *c, size_t room)
  * Nobody will ever read it after EPIPE, or EIO of a terminal. Anything else (a full disk) costs
  * what could not be written.
  */
-static void output_failed(struct chardev *c)
+static void output_failed(struct chardev *c, int error)
 {
-	if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ||
-		(errno == EIO && c->tty)) {
+	if (error == EPIPE || error == ECONNRESET || error == ENOTCONN ||
+		(error == EIO && c->tty)) {
 		c->out_dead = true;
 		c->head = c->len = 0;
 	} else {
-		log_limited(&c->limit, "write console output to %s: %s", c->name, strerror(errno));
+		log_limited(&c->limit, "write console output to %s: %s", c->name, strerror(error));
 	}
 }
 
@@ -176,7 +176,7 @@ static size_t write_some(struct chardev *c, const uint8_t *data, size_t len)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return done;
-		output_failed(c);
+		output_failed(c, n < 0 ? errno : EIO);
 		return len;
 	}
 	return done;

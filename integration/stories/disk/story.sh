@@ -132,7 +132,7 @@ done
 
 began=$(now)
 pattern write readonly $((4 * M)) 3
-hash=$(md5sum <readonly | cut -c1-32)
+hash=$(md5sum <./readonly | cut -c1-32)
 stamp=$(stat -c %y readonly)
 for kind in uring threads; do
 	mkdir "small-$kind"
@@ -153,7 +153,7 @@ done
 ended second second 90 0
 figure disk_story machine-2 "$(since "$began")" s
 guest_cases second ro-write ro-discard ro-zero ro-content
-on_host ro-hash [ "$hash $stamp" = "$(md5sum <readonly | cut -c1-32) $(stat -c %y readonly)" ]
+on_host ro-hash [ "$hash $stamp" = "$(md5sum <./readonly | cut -c1-32) $(stat -c %y readonly)" ]
 for kind in uring threads; do
 	guest_cases second "second-raw-$kind" "second-fs-$kind" "fstrim-$kind" "discard-$kind" "punch-$kind" "zero-$kind" \
 		"zeroes-$kind" "full-$kind" "again-$kind"
