@@ -44,21 +44,38 @@ static void check_caps(const struct report *r, const struct kvm *kvm)
 		tell(r, 1, "guest address bits", "%u", kvm->gpa_bits);
 }
 
-static void check_isa(const struct report *r, const struct vcpu *v)
+/* The model, then what KVM could not take away from any guest: another host's mask can't either. */
+static int check_isa(const struct report *r, const struct vcpu *v, const char *cpu)
 {
 	struct isa *isa = calloc(1, sizeof(*isa));
+	struct cpu_model model;
+	struct isa_set mask, fixed;
+	char text[1200];
 	struct err err;
+	int rc = isa ? cpu_model_parse(&model, cpu, &err) : fail(&err, -ENOMEM, "look at the ISA");
 
-	if (!isa)
-		return;
-	if (isa_probe(isa, v, &err)) {
+	tell(r, 1, "CPU model", "%s%s", cpu ? cpu : "host",
+		!rc && model.base == CPU_RVA23 ? " (without H, which KVM gives to no guest)" : "");
+	if (!rc)
+		rc = isa_setup(isa, &model, v, 1, &err);
+	if (rc) {
 		tell(r, -1, "ISA for guests", "%s", err.msg);
 	} else {
 		tell(r, 1, "ISA for guests", "%s", isa->isa_string);
+		mask = isa->set;
+		isa_put(&mask, EXT_SSAIA, false);
+		isa_string(&mask, text, sizeof(text));
+		tell(r, 1, "migration-safe", "%s (for --cpu, on each host)", text);
+		isa_names(&isa->hidden, text, sizeof(text));
+		tell(r, 1, "only hidden", "%s", *text ? text : "nothing");
+		isa_probe_fixed(v, &fixed);
+		isa_names(&fixed, text, sizeof(text));
+		tell(r, 1, "never switched off", "%s", text);
 		tell(r, 1, "address translation", "%s", isa->dt.mmu_type + strlen("riscv,"));
 		tell(r, 1, "time base", "%u Hz", isa->dt.timebase);
 	}
 	free(isa);
+	return rc;
 }
 
 static void trace_step(void *arg, const char *step, int rc)
@@ -70,18 +87,24 @@ static void trace_step(void *arg, const char *step, int rc)
 }
 
 /* One interrupt mode, in a machine of its own: a mode once chosen can't be undone. */
-static int try_mode(struct report *r, struct kvm *kvm, enum vm_irqchip mode, irqchip_trace *trace,
-	char *name, size_t size)
+static int try_mode(struct report *r, struct kvm *kvm, struct loop *loop, enum vm_irqchip mode,
+	irqchip_trace *trace, char *name, size_t size)
 {
 	struct irqchip *chip = NULL;
 	struct vcpu v = { .fd = -1 };
+	struct irqchip_env env = { .kvm = kvm,
+		.vcpu = &v,
+		.nvcpus = 1,
+		.loop = loop,
+		.trace = trace,
+		.arg = r };
 	struct err err;
 	int rc = kvm->vm < 0 ? kvm_create_vm(kvm, &err) : 0;
 
 	if (!rc)
 		rc = vcpu_create(&v, kvm, 0, &err);
 	if (!rc)
-		rc = irqchip_new(&chip, kvm, 1, mode, trace, r, &err);
+		rc = irqchip_new(&chip, &env, mode, &err);
 	if (!rc)
 		snprintf(name, size, "%s", chip->name);
 	else
@@ -92,23 +115,43 @@ static int try_mode(struct report *r, struct kvm *kvm, enum vm_irqchip mode, irq
 	return rc;
 }
 
+/* The first mode that --irqchip=auto would come to. */
+static int check_auto(struct report *r, struct kvm *kvm, struct loop *loop)
+{
+	enum vm_irqchip mode;
+	char text[512] = "";
+	int rc = -ENOTSUP;
+
+	for (unsigned i = 0; rc && irqchip_candidate(VM_IRQCHIP_AUTO, i, &mode); i++)
+		rc = try_mode(r, kvm, loop, mode, NULL, text, sizeof(text));
+	tell(r, rc ? -1 : 1, "interrupt mode chosen", "%s", text);
+	return rc;
+}
+
 static int check_irqchip(struct report *r, struct kvm *kvm)
 {
 	static const struct {
 		enum vm_irqchip mode;
 		const char *name;
 	} modes[] = { { VM_IRQCHIP_AIA, "aia" }, { VM_IRQCHIP_AIA_HWACCEL, "aia-hwaccel" },
-		{ VM_IRQCHIP_AIA_EMUL, "aia-emul" } };
+		{ VM_IRQCHIP_AIA_EMUL, "aia-emul" }, { VM_IRQCHIP_SPLIT, "split" },
+		{ VM_IRQCHIP_APLIC, "aplic" }, { VM_IRQCHIP_PLIC, "plic" } };
+	struct loop *loop = NULL;
 	char text[512];
-	int rc;
+	struct err err;
+	int rc = loop_new(&loop, &err);
 
+	if (rc) {
+		tell(r, -1, "interrupt mode chosen", "%s", err.msg);
+		return rc;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		rc = try_mode(r, kvm, modes[i].mode, trace_step, text, sizeof(text));
+		rc = try_mode(r, kvm, loop, modes[i].mode, trace_step, text, sizeof(text));
 		tell(r, rc ? 0 : 1, "interrupt mode", "%s%s%s", modes[i].name, rc ? ": " : "",
 			rc ? text : "");
 	}
-	rc = try_mode(r, kvm, VM_IRQCHIP_AUTO, NULL, text, sizeof(text));
-	tell(r, rc ? -1 : 1, "interrupt mode chosen", "%s", text);
+	rc = check_auto(r, kvm, loop);
+	loop_free(loop);
 	return rc;
 }
 
@@ -146,7 +189,8 @@ static void check_huge_pages(const struct report *r)
 	tell(r, pages ? 1 : 0, "2 MiB pages free", "%lu (for --mem SIZE,hugepages)", pages);
 }
 
-int vm_check_host(void (*emit)(void *arg, int ok, const char *what, const char *detail), void *arg)
+int vm_check_host(const char *cpu,
+	void (*emit)(void *arg, int ok, const char *what, const char *detail), void *arg)
 {
 	struct report r = { .emit = emit, .arg = arg };
 	struct vcpu v = { .fd = -1 };
@@ -173,10 +217,12 @@ int vm_check_host(void (*emit)(void *arg, int ok, const char *what, const char *
 	if (rc) {
 		tell(&r, -1, "H extension", "%s", err.msg);
 	} else {
-		check_isa(&r, &v);
+		int isa_rc = check_isa(&r, &v, cpu);
+
 		vcpu_close(&v);
 		kvm_close_vm(&kvm);
 		rc = check_irqchip(&r, &kvm);
+		rc = rc ? rc : isa_rc;
 	}
 	kvm_close(&kvm);
 	check_open(&r, "vhost-net", "/dev/vhost-net");

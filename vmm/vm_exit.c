@@ -30,8 +30,10 @@ static void mmio_exit(struct vm *vm, struct kvm_run *run)
 {
 	if (run->mmio.len > sizeof(run->mmio.data))
 		return;
-	if (!bus_access(&vm->bus, run->mmio.phys_addr, run->mmio.data, run->mmio.len,
-		    run->mmio.is_write))
+	if (!irqchip_access(vm->irqchip, run->mmio.phys_addr, run->mmio.data, run->mmio.len,
+		    run->mmio.is_write) &&
+		!bus_access(&vm->bus, run->mmio.phys_addr, run->mmio.data, run->mmio.len,
+			run->mmio.is_write))
 		log_limited(&vm->limit, "the guest %s 0x%llx, where no device is",
 			run->mmio.is_write ? "wrote to" : "read from",
 			(unsigned long long)run->mmio.phys_addr);
@@ -75,8 +77,11 @@ static bool handle_exit(struct vcpu *v, void *arg)
 		return true;
 	case KVM_EXIT_SYSTEM_EVENT:
 		return system_event(vm, run);
-	case KVM_EXIT_INTR:
 	case KVM_EXIT_DEBUG:
+		__atomic_fetch_or(&vm->gdb_hit, UINT64_C(1) << v->index, __ATOMIC_SEQ_CST);
+		vm_post(vm, POST_DEBUG);
+		return false;
+	case KVM_EXIT_INTR:
 		return true;
 	case KVM_EXIT_FAIL_ENTRY:
 		post_failure(vm, "vCPU %u can't enter the guest: hardware reason 0x%llx", v->index,

@@ -22,17 +22,39 @@ static int check_size(const struct vm *vm, struct err *err)
 	return 0;
 }
 
+/* What the guest is not told of and has nevertheless; once, not at each reset. */
+static void tell_cpu(const struct vm *vm)
+{
+	struct isa_set unwanted = { 0 };
+	char names[512];
+
+	if (vm->state != VM_CREATED)
+		return;
+	if (vm->cpu_model.base == CPU_RVA23)
+		log_warn("CPU rva23 is without H, which KVM gives to no guest");
+	isa_names(&vm->isa.hidden, names, sizeof(names));
+	if (*names)
+		log_info("hidden from the guest, but KVM can't switch them off: %s", names);
+	for (unsigned i = 0; i < ISA_EXT_COUNT; i++)
+		isa_put(&unwanted, i,
+			isa_has(&vm->isa.hidden, i) && isa_has(&vm->cpu_model.minus, i));
+	isa_names(&unwanted, names, sizeof(names));
+	if (*names)
+		log_warn(
+			"CPU extensions that are only hidden from the guest, KVM can't switch them off: %s",
+			names);
+}
+
 static int vcpus_up(struct vm *vm, struct err *err)
 {
-	for (unsigned i = 0; i < vm->max_cpus; i++) {
-		int rc = vcpu_create(&vm->vcpu[i], &vm->kvm, i, err);
+	int rc = 0;
 
+	for (unsigned i = 0; i < vm->max_cpus && !rc; i++) {
+		rc = vcpu_create(&vm->vcpu[i], &vm->kvm, i, err);
 		if (!rc)
-			rc = isa_enable_sbi(&vm->vcpu[i], err);
-		if (rc)
-			return rc;
+			rc = isa_setup_sbi(&vm->vcpu[i], &vm->sbi_switches, err);
 	}
-	return isa_probe(&vm->isa, &vm->vcpu[0], err);
+	return rc ? rc : isa_setup(&vm->isa, &vm->cpu_model, vm->vcpu, vm->max_cpus, err);
 }
 
 static int wire_devices(struct vm *vm, struct err *err)
@@ -42,7 +64,7 @@ static int wire_devices(struct vm *vm, struct err *err)
 		int rc = d->irqfd >= 0 ? irqchip_wire(vm->irqchip, d->irq, d->irqfd, true) : 0;
 
 		if (rc)
-			return fail(err, rc, "wire interrupt %u of %s (KVM_IRQFD)", d->irq, d->id);
+			return fail(err, rc, "wire interrupt %u of %s", d->irq, d->id);
 	}
 	return 0;
 }
@@ -54,30 +76,71 @@ int vm_machine_new(struct vm *vm, struct err *err)
 	return rc ? rc : check_size(vm, err);
 }
 
-int vm_machine_up(struct vm *vm, struct err *err)
+/* Without threads. */
+static void machine_close(struct vm *vm)
 {
-	int rc = vm->kvm.vm < 0 ? vm_machine_new(vm, err) : 0;
-
-	if (!rc)
-		rc = kvm_set_memory(&vm->kvm, &vm->mem, err);
-	if (!rc)
-		rc = vcpus_up(vm, err);
-	if (!rc)
-		rc = irqchip_new(&vm->irqchip, &vm->kvm, vm->max_cpus, vm->want_irqchip, NULL, NULL,
-			err);
-	if (!rc)
-		rc = wire_devices(vm, err);
-	return rc;
-}
-
-void vm_machine_down(struct vm *vm)
-{
-	vcpus_end(&vm->vcpus, vm->vcpu, vm->max_cpus);
 	for (unsigned i = 0; i < vm->max_cpus; i++)
 		vcpu_close(&vm->vcpu[i]);
 	irqchip_free(vm->irqchip);
 	vm->irqchip = NULL;
 	kvm_close_vm(&vm->kvm);
+}
+
+void vm_machine_down(struct vm *vm)
+{
+	vcpus_end(&vm->vcpus, vm->vcpu, vm->max_cpus);
+	machine_close(vm);
+}
+
+/* A KVM machine with RAM and vCPUs, as an interrupt controller wants to find it. */
+static int machine_base(struct vm *vm, struct err *err)
+{
+	int rc = vm->kvm.vm < 0 ? vm_machine_new(vm, err) : 0;
+
+	if (!rc)
+		rc = kvm_set_memory(&vm->kvm, &vm->mem, err);
+	return rc ? rc : vcpus_up(vm, err);
+}
+
+/* The best interrupt controller that works here, of those that are wanted. */
+static int irqchip_up(struct vm *vm, struct err *err)
+{
+	struct irqchip_env env = { .kvm = &vm->kvm,
+		.vcpu = vm->vcpu,
+		.nvcpus = vm->max_cpus,
+		.loop = vm->loop };
+	enum vm_irqchip mode;
+	struct err why = { 0 };
+	int rc = -ENOTSUP;
+
+	for (unsigned i = 0; rc && irqchip_candidate(vm->want_irqchip, i, &mode); i++) {
+		if (i)
+			log_info("%s; trying the next mode", why.msg);
+		if (i && env.spoilt) {
+			machine_close(vm);
+			rc = machine_base(vm, err);
+			if (rc)
+				return rc;
+		}
+		rc = irqchip_new(&vm->irqchip, &env, mode, &why);
+	}
+	if (rc)
+		return failx(err, rc, "%s", why.msg);
+	log_info("interrupt controller: %s", vm->irqchip->name);
+	if (vm->irqchip->dt.kind != FDT_AIA) /* there are no interrupt files to be found */
+		isa_hide(&vm->isa, EXT_SSAIA);
+	return 0;
+}
+
+int vm_machine_up(struct vm *vm, struct err *err)
+{
+	int rc = machine_base(vm, err);
+
+	if (!rc)
+		rc = irqchip_up(vm, err);
+	if (!rc)
+		tell_cpu(vm);
+	return rc ? rc : wire_devices(vm, err);
 }
 
 /* The caller's command line; spare vCPUs are not started by the guest unless it is told to. */
@@ -99,6 +162,8 @@ static int write_fdt(struct vm *vm, struct err *err)
 	char args[4096];
 	struct fdt_machine m = {
 		.ncpus = vm->max_cpus,
+		.sockets = vm->sockets,
+		.threads = vm->threads,
 		.isa = vm->isa.dt,
 		.irqchip = vm->irqchip->dt,
 		.ram = MAP_RAM,
@@ -134,6 +199,8 @@ int vm_machine_boot(struct vm *vm, struct err *err)
 
 	if (!rc)
 		rc = write_fdt(vm, err);
+	if (!rc)
+		rc = vm_gdb_arm(vm, err);
 	if (!rc)
 		rc = isa_boot_regs(&vm->vcpu[0], vm->layout.entry, vm->layout.fdt, err);
 	for (unsigned i = 0; i < vm->cpus && !rc;

@@ -64,9 +64,11 @@ int kvm_create_vm(struct kvm *kvm, struct err *err)
 			return failx(err, -ENOTSUP, "this kernel's KVM lacks the capability %s",
 				c->name);
 		}
-	kvm->max_vcpus = (unsigned)MAX(kvm_has(kvm, KVM_CAP_MAX_VCPUS), 1);
-	kvm->recommended_vcpus = (unsigned)MAX(kvm_has(kvm, KVM_CAP_NR_VCPUS), 1);
-	kvm->gpa_bits = (unsigned)MAX(kvm_has(kvm, KVM_CAP_VM_GPA_BITS), 0);
+	kvm->max_vcpus = (unsigned)kvm_has(kvm, KVM_CAP_MAX_VCPUS);
+	kvm->recommended_vcpus = (unsigned)kvm_has(kvm, KVM_CAP_NR_VCPUS);
+	kvm->gpa_bits = (unsigned)kvm_has(kvm, KVM_CAP_VM_GPA_BITS);
+	kvm->max_vcpus = MAX(kvm->max_vcpus, 1U);
+	kvm->recommended_vcpus = MAX(kvm->recommended_vcpus, 1U);
 	return 0;
 }
 
@@ -139,6 +141,17 @@ int kvm_irq_line(const struct kvm *kvm, uint32_t gsi, bool level)
 	struct kvm_irq_level irq = { .irq = gsi, .level = level };
 
 	return ioctl(kvm->vm, KVM_IRQ_LINE, &irq) ? -errno : 0;
+}
+
+int kvm_signal_msi(const struct kvm *kvm, uint64_t gpa, uint32_t data)
+{
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)gpa,
+		.address_hi = (uint32_t)(gpa >> 32),
+		.data = data,
+	};
+
+	return ioctl(kvm->vm, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
 }
 
 int kvm_create_device(const struct kvm *kvm, uint32_t type, int *fd)

@@ -46,6 +46,8 @@ int kvm_ioeventfd(const struct kvm *kvm, uint64_t gpa, uint32_t value, int fd, b
 	MUST_USE; /* 4 bytes; 0 or -errno */
 int kvm_irqfd(const struct kvm *kvm, uint32_t gsi, int fd, bool on) MUST_USE;
 int kvm_irq_line(const struct kvm *kvm, uint32_t gsi, bool level) MUST_USE;
+/* As a device's write of data to gpa, the page of an in-kernel interrupt file. */
+int kvm_signal_msi(const struct kvm *kvm, uint64_t gpa, uint32_t data) MUST_USE;
 
 /* In-kernel devices. */
 int kvm_create_device(const struct kvm *kvm, uint32_t type, int *fd) MUST_USE;

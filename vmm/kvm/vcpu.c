@@ -82,6 +82,25 @@ int vcpu_set_reg(const struct vcpu *v, uint64_t id, const void *value)
 	return ioctl(v->fd, KVM_SET_ONE_REG, &reg) ? -errno : 0;
 }
 
+int vcpu_set_line(const struct vcpu *v, bool level)
+{
+	struct kvm_interrupt irq = { .irq = level ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET };
+
+	return ioctl(v->fd, KVM_INTERRUPT, &irq) ? -errno : 0;
+}
+
+int vcpu_guest_debug(const struct vcpu *v, const struct kvm_guest_debug *debug)
+{
+	return ioctl(v->fd, KVM_SET_GUEST_DEBUG, debug) ? -errno : 0;
+}
+
+static bool may_run(const struct vcpu *v)
+{
+	const struct vcpu_set *set = v->set;
+
+	return set->want == VCPUS_RUN && (!set->only || set->only == v);
+}
+
 /* Returns false when the thread is to end. */
 static bool parked(struct vcpu *v, bool stay)
 {
@@ -89,14 +108,14 @@ static bool parked(struct vcpu *v, bool stay)
 	bool run;
 
 	pthread_mutex_lock(&set->lock);
-	if (stay || set->want != VCPUS_RUN) {
+	if (stay || !may_run(v)) {
 		set->running--;
 		pthread_cond_broadcast(&set->changed);
 		if (stay) /* what made it park asks for a pause first: only a later vcpus_run() lets
 			     it go on */
 			while (set->want == VCPUS_RUN)
 				pthread_cond_wait(&set->changed, &set->lock);
-		while (set->want == VCPUS_PARK)
+		while (set->want != VCPUS_END && !may_run(v))
 			pthread_cond_wait(&set->changed, &set->lock);
 		set->running++;
 	}
@@ -180,9 +199,10 @@ static void stop_all(struct vcpu_set *set, struct vcpu *vcpus, unsigned n, int w
 	pthread_mutex_unlock(&set->lock);
 }
 
-void vcpus_run(struct vcpu_set *set)
+void vcpus_run(struct vcpu_set *set, const struct vcpu *only)
 {
 	pthread_mutex_lock(&set->lock);
+	set->only = only;
 	__atomic_store_n(&set->want, VCPUS_RUN, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&set->changed);
 	pthread_mutex_unlock(&set->lock);

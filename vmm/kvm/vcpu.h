@@ -25,10 +25,11 @@ struct vcpu_ops {
 };
 
 struct vcpu_set {
-	pthread_mutex_t lock; /* guards the two below */
+	pthread_mutex_t lock; /* guards the three below */
 	pthread_cond_t changed;
 	enum { VCPUS_PARK, VCPUS_RUN, VCPUS_END } want;
-	unsigned running; /* threads that are not parked */
+	unsigned running;	 /* threads that are not parked */
+	const struct vcpu *only; /* under RUN the others stay parked; NULL: all run */
 	const struct vcpu_ops *ops;
 	void *arg;
 };
@@ -57,11 +58,18 @@ void vcpu_close(struct vcpu
 int vcpu_get_reg(const struct vcpu *v, uint64_t id, void *value) MUST_USE;
 int vcpu_set_reg(const struct vcpu *v, uint64_t id, const void *value) MUST_USE;
 
+/* The supervisor-external interrupt line of a vCPU, where no interrupt file of KVM drives it. Any
+ * thread, also while the vCPU runs. 0 or -errno. */
+int vcpu_set_line(const struct vcpu *v, bool level) MUST_USE;
+
+/* Whether ebreaks leave the guest (KVM_EXIT_DEBUG). Not while it runs. 0 or -errno. */
+int vcpu_guest_debug(const struct vcpu *v, const struct kvm_guest_debug *debug) MUST_USE;
+
 /* Starts the thread, parked. */
 int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err) MUST_USE;
 
 /* For all threads of the set; called by one other thread at a time. */
-void vcpus_run(struct vcpu_set *set);
+void vcpus_run(struct vcpu_set *set, const struct vcpu *only);
 void vcpus_pause(struct vcpu_set *set, struct vcpu *vcpus, unsigned n);
 void vcpus_end(struct vcpu_set *set, struct vcpu *vcpus, unsigned n);
 

@@ -1,7 +1,7 @@
 /*
  * Device tree by libfdt's sequential-write calls, node by node as the bindings of Linux ask
- * (riscv/cpus, riscv,imsics, riscv,aplic, virtio,mmio, serial/8250, ...). libfdt keeps the first
- * error of a failed call chain only if it is looked at: struct out does that.
+ * (riscv/cpus, riscv,imsics, riscv,aplic, sifive,plic, virtio,mmio, serial/8250, ...). libfdt keeps
+ * the first error of a failed call chain only if it is looked at: struct out does that.
  */
 #include "riscv/fdt.h"
 
@@ -10,11 +10,12 @@
 #include <string.h>
 
 #include "riscv/map.h"
+#include "riscv/plic.h"
 
 #define IRQ_S_EXT	   9 /* of a hart's local controller: supervisor external */
 #define LEVEL_HIGH	   4
 #define PHANDLE_IMSIC	   1
-#define PHANDLE_APLIC	   2
+#define PHANDLE_WIRED	   2 /* the controller of wired sources */
 #define PHANDLE_INTC(hart) (16 + (hart))
 #define PHANDLE_CPU(hart)  (256 + (hart))
 
@@ -162,26 +163,55 @@ static void cpu(struct out *o, const struct fdt_isa *isa, unsigned hart)
 	end(o);
 }
 
+static void PRINTF(2, 3) begin_numbered(struct out *o, const char *fmt, ...)
+{
+	char name[24];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+	begin(o, name);
+}
+
+/* A socket, where there are several, of one cluster of cores, of threads where there are several.
+ */
+static void cpu_map(struct out *o, unsigned ncpus, unsigned sockets, unsigned threads)
+{
+	unsigned cores = ncpus / sockets / threads, hart = 0;
+
+	begin(o, "cpu-map");
+	for (unsigned s = 0; s < sockets; s++) {
+		if (sockets > 1)
+			begin_numbered(o, "socket%u", s);
+		begin(o, "cluster0");
+		for (unsigned c = 0; c < cores; c++) {
+			begin_numbered(o, "core%u", c);
+			for (unsigned t = 0; t < threads && threads > 1; t++) {
+				begin_numbered(o, "thread%u", t);
+				u32(o, "cpu", PHANDLE_CPU(hart++));
+				end(o);
+			}
+			if (threads == 1)
+				u32(o, "cpu", PHANDLE_CPU(hart++));
+			end(o);
+		}
+		end(o);
+		if (sockets > 1)
+			end(o);
+	}
+	end(o);
+}
+
 static void cpus(struct out *o, const struct fdt_machine *m)
 {
-	char name[16];
-
 	begin(o, "cpus");
 	u32(o, "#address-cells", 1);
 	u32(o, "#size-cells", 0);
 	u32(o, "timebase-frequency", m->isa.timebase);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		cpu(o, &m->isa, i);
-	begin(o, "cpu-map");
-	begin(o, "cluster0");
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		snprintf(name, sizeof(name), "core%u", i);
-		begin(o, name);
-		u32(o, "cpu", PHANDLE_CPU(i));
-		end(o);
-	}
-	end(o);
-	end(o);
+	cpu_map(o, m->ncpus, MAX(m->sockets, 1U), MAX(m->threads, 1U));
 	end(o);
 }
 
@@ -191,6 +221,20 @@ static void memory(struct out *o, const struct fdt_machine *m)
 	str(o, "device_type", "memory");
 	reg(o, m->ram, m->ram_size);
 	end(o);
+}
+
+/* Every hart's external interrupt, in the order of hart ids. */
+static void to_harts(struct out *o, unsigned ncpus)
+{
+	fdt32_t *p = NULL;
+
+	if (!o->rc)
+		o->rc = fdt_property_placeholder(o->fdt, "interrupts-extended", (int)(ncpus * 8),
+			(void **)&p);
+	for (unsigned i = 0; i < ncpus && !o->rc; i++) {
+		p[2 * i] = cpu_to_fdt32(PHANDLE_INTC(i));
+		p[2 * i + 1] = cpu_to_fdt32(IRQ_S_EXT);
+	}
 }
 
 static void imsic(struct out *o, const struct fdt_machine *m)
@@ -205,16 +249,7 @@ static void imsic(struct out *o, const struct fdt_machine *m)
 	u32(o, "riscv,num-ids", m->irqchip.num_ids);
 	if (m->irqchip.hart_bits)
 		u32(o, "riscv,hart-index-bits", m->irqchip.hart_bits);
-	if (!o->rc) {
-		fdt32_t *p = NULL;
-
-		o->rc = fdt_property_placeholder(o->fdt, "interrupts-extended", (int)(m->ncpus * 8),
-			(void **)&p);
-		for (unsigned i = 0; i < m->ncpus && !o->rc; i++) {
-			p[2 * i] = cpu_to_fdt32(PHANDLE_INTC(i));
-			p[2 * i + 1] = cpu_to_fdt32(IRQ_S_EXT);
-		}
-	}
+	to_harts(o, m->ncpus);
 	u32(o, "phandle", PHANDLE_IMSIC);
 	end(o);
 }
@@ -223,16 +258,44 @@ static void aplic(struct out *o, const struct fdt_machine *m)
 {
 	begin_at(o, MAP_APLIC, "interrupt-controller");
 	compatible(o, "qemu,aplic", "riscv,aplic");
-	reg(o, MAP_APLIC, MAP_APLIC_SIZE);
+	reg(o, MAP_APLIC, m->irqchip.kind == FDT_AIA ? MAP_APLIC_SIZE : MAP_APLIC_WIDE);
 	flag(o, "interrupt-controller");
 	u32(o, "#interrupt-cells", 2);
 	u32(o, "riscv,num-sources", m->irqchip.num_sources);
-	u32(o, "msi-parent", PHANDLE_IMSIC);
-	u32(o, "phandle", PHANDLE_APLIC);
+	if (m->irqchip.kind == FDT_AIA)
+		u32(o, "msi-parent", PHANDLE_IMSIC);
+	else
+		to_harts(o, m->ncpus);
+	u32(o, "phandle", PHANDLE_WIRED);
 	end(o);
 }
 
-static void device(struct out *o, const struct fdt_device *d)
+static void plic(struct out *o, const struct fdt_machine *m)
+{
+	begin_at(o, MAP_PLIC, "interrupt-controller");
+	compatible(o, "sifive,plic-1.0.0", "riscv,plic0");
+	reg(o, MAP_PLIC, PLIC_SIZE(m->ncpus));
+	flag(o, "interrupt-controller");
+	u32(o, "#address-cells", 0);
+	u32(o, "#interrupt-cells", 1);
+	u32(o, "riscv,ndev", m->irqchip.num_sources);
+	to_harts(o, m->ncpus);
+	u32(o, "phandle", PHANDLE_WIRED);
+	end(o);
+}
+
+static void irqchip(struct out *o, const struct fdt_machine *m)
+{
+	if (m->irqchip.kind == FDT_PLIC) {
+		plic(o, m);
+		return;
+	}
+	if (m->irqchip.kind == FDT_AIA)
+		imsic(o, m);
+	aplic(o, m);
+}
+
+static void device(struct out *o, const struct fdt_device *d, enum fdt_irqchip_kind irqchip_kind)
 {
 	static const struct {
 		const char *node, *compatible;
@@ -247,7 +310,9 @@ static void device(struct out *o, const struct fdt_device *d)
 	compatible(o, kinds[d->kind].compatible);
 	reg(o, d->gpa, d->size);
 	if (d->irq)
-		cells(o, "interrupts", (uint32_t[]){ d->irq, LEVEL_HIGH }, 2);
+		cells(o, "interrupts", (uint32_t[]){ d->irq, LEVEL_HIGH },
+			irqchip_kind == FDT_PLIC ? 1
+						 : 2); /* a PLIC's sources know no other sense */
 	if (d->kind == FDT_UART)
 		u32(o, "clock-frequency", 3686400);
 	end(o);
@@ -260,17 +325,16 @@ static void soc(struct out *o, const struct fdt_machine *m)
 	u32(o, "#address-cells", 2);
 	u32(o, "#size-cells", 2);
 	flag(o, "ranges");
-	u32(o, "interrupt-parent", PHANDLE_APLIC);
-	imsic(o, m);
-	aplic(o, m);
+	u32(o, "interrupt-parent", PHANDLE_WIRED);
+	irqchip(o, m);
 	for (unsigned i = 0; i < m->ndevices; i++)
-		device(o, &m->devices[i]);
+		device(o, &m->devices[i], m->irqchip.kind);
 	end(o);
 }
 
 size_t fdt_size_bound(const struct fdt_machine *m)
 {
-	size_t per_cpu = 1536 + strlen(m->isa.isa);
+	size_t per_cpu = 1664 + strlen(m->isa.isa);
 
 	for (unsigned i = 0; i < m->isa.nexts; i++)
 		per_cpu += strlen(m->isa.exts[i]) + 1;

@@ -17,8 +17,16 @@ struct fdt_isa {
 	uint32_t cbom_block, cboz_block, cbop_block; /* bytes; 0: not there */
 };
 
+enum fdt_irqchip_kind {
+	FDT_AIA,   /* interrupt files and an APLIC that sends MSIs to them */
+	FDT_APLIC, /* an APLIC with lines to the harts */
+	FDT_PLIC,
+};
+
 struct fdt_irqchip {
-	uint32_t num_ids, num_sources, hart_bits; /* IMSIC, APLIC */
+	enum fdt_irqchip_kind kind;
+	uint32_t num_sources;
+	uint32_t num_ids, hart_bits; /* of interrupt files */
 };
 
 enum fdt_device_kind { FDT_VIRTIO_MMIO, FDT_UART, FDT_RTC, FDT_PVPANIC };
@@ -31,6 +39,7 @@ struct fdt_device {
 
 struct fdt_machine {
 	unsigned ncpus;
+	unsigned sockets, threads; /* of the topology; they divide ncpus; 0: 1 */
 	struct fdt_isa isa;
 	struct fdt_irqchip irqchip;
 	uint64_t ram, ram_size;

@@ -12,8 +12,10 @@
 #define MAP_RTC_SIZE	  0x1000UL
 #define MAP_PVPANIC	  0x00102000UL
 #define MAP_PVPANIC_SIZE  0x2UL
+#define MAP_PLIC	  0x0c000000UL /* PLIC_SIZE() */
 #define MAP_APLIC	  0x0d000000UL
 #define MAP_APLIC_SIZE	  0x4000UL /* KVM_DEV_RISCV_APLIC_SIZE */
+#define MAP_APLIC_WIDE	  0x5000UL /* with the harts' registers for direct delivery */
 #define MAP_UART	  0x10000000UL
 #define MAP_UART_SIZE	  0x100UL
 #define MAP_VIRTIO	  0x10001000UL /* slot n at + n * MAP_VIRTIO_STRIDE */

@@ -1,13 +1,16 @@
 # what: a host whose AIA has no guest interrupt files: machines start with KVM's emulation, and hwaccel is refused
 # host: --guests 0
-# timeout: 120
+# timeout: 300
 
-script_disk script <<'EOF'
+. "$TOP/lib/told.sh"
+. "$TOP/lib/modes.sh"
+
+script_disk short <<'EOF'
 grep virtio0 /proc/interrupts
 grep -c '^processor' /proc/cpuinfo
 EOF
 boots() {
-	vm_run "$1" 80 --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" --mem 64M --cpus 2 --disk script,ro,id=script \
+	vm_run "$1" 80 --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" --mem 64M --cpus 2 --disk short,ro,id=script \
 		--append "console=ttyS0 quiet panic=-1" --irqchip "$2" && grep -q 'APLIC-MSI.*virtio0' "$1.console" && grep -q '^2' "$1.console"
 }
 expect check eval '"$SAMPAN" check >check.out && cat check.out && grep -q "^--  interrupt mode  *aia-hwaccel" check.out && grep -q "^ok  interrupt mode  *aia-emul" check.out'
@@ -20,4 +23,8 @@ hwaccel() {
 	[ "$status" = 1 ] && [ "$(wc -l <err)" = 1 ] && grep -q '^sampan: .*hwaccel' err
 }
 expect hwaccel-refused hwaccel
+modes_guest script
+modes_up
+for mode in aia-emul split; do mode_boots $mode 4; done
+modes_down
 expect nothing-left leftovers

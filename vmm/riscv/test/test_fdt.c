@@ -174,6 +174,90 @@ static void usual_machines(void **state UNUSED)
 	}
 }
 
+static void topology(void **state UNUSED)
+{
+	static const struct {
+		const char *name;
+		unsigned cpus, sockets, threads;
+		const char *last, *beyond; /* nodes */
+	} shapes[] = {
+		{ "topology-flat", 4, 0, 0, "/cpus/cpu-map/cluster0/core3",
+			"/cpus/cpu-map/cluster0/core4" },
+		{ "topology-sockets", 8, 2, 1, "/cpus/cpu-map/socket1/cluster0/core3",
+			"/cpus/cpu-map/socket2" },
+		{ "topology-threads", 8, 1, 2, "/cpus/cpu-map/cluster0/core3/thread1",
+			"/cpus/cpu-map/cluster0/core4" },
+		{ "topology-64", 64, 4, 2, "/cpus/cpu-map/socket3/cluster0/core7/thread1",
+			"/cpus/cpu-map/socket3/cluster0/core8" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct fdt_device d[8];
+		struct fdt_machine m = machine(shapes[i].cpus, false, d, all_devices(d, 1));
+		char last_cpu[32];
+		void *fdt;
+
+		m.sockets = shapes[i].sockets;
+		m.threads = shapes[i].threads;
+		fdt = build(&m, shapes[i].name);
+		snprintf(last_cpu, sizeof(last_cpu), "/cpus/cpu@%x", shapes[i].cpus - 1);
+		assert_int_equal(prop_u32(fdt, shapes[i].last, "cpu"),
+			prop_u32(fdt, last_cpu, "phandle"));
+		assert_true(fdt_path_offset(fdt, shapes[i].beyond) < 0);
+		free(fdt);
+	}
+}
+
+/* Controllers in user space: harts' lines instead of interrupt files. */
+static void lines_to_harts(void **state UNUSED)
+{
+	static const struct {
+		const char *name, *path;
+		enum fdt_irqchip_kind kind;
+		unsigned cpus, cells;
+	} shapes[] = {
+		{ "aplic-1", "/soc/interrupt-controller@d000000", FDT_APLIC, 1, 2 },
+		{ "aplic-64", "/soc/interrupt-controller@d000000", FDT_APLIC, 64, 2 },
+		{ "plic-1", "/soc/interrupt-controller@c000000", FDT_PLIC, 1, 1 },
+		{ "plic-64", "/soc/interrupt-controller@c000000", FDT_PLIC, 64, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct fdt_device d[MAP_VIRTIO_SLOTS + 4];
+		struct fdt_machine m = machine(shapes[i].cpus, true, d, all_devices(d, 3));
+		const fdt32_t *p;
+		void *fdt;
+		int len, node;
+
+		m.irqchip = (struct fdt_irqchip){ .kind = shapes[i].kind,
+			.num_sources = IRQ_SOURCES };
+		fdt = build(&m, shapes[i].name);
+		assert_int_equal(prop_u32(fdt, shapes[i].path, "#interrupt-cells"),
+			shapes[i].cells);
+		assert_int_equal(prop_u32(fdt, shapes[i].path,
+					 shapes[i].kind == FDT_PLIC ? "riscv,ndev"
+								    : "riscv,num-sources"),
+			IRQ_SOURCES);
+		assert_null(prop_str(fdt, shapes[i].path, "msi-parent"));
+		assert_true(fdt_path_offset(fdt, "/soc/interrupt-controller@28000000") < 0);
+		node = fdt_path_offset(fdt, shapes[i].path);
+		p = fdt_getprop(fdt, node, "interrupts-extended", &len);
+		assert_int_equal(len, shapes[i].cpus * 8);
+		assert_int_equal(fdt32_to_cpu(p[len / 4 - 2]),
+			prop_u32(fdt,
+				shapes[i].cpus == 64 ? "/cpus/cpu@3f/interrupt-controller"
+						     : "/cpus/cpu@0/interrupt-controller",
+				"phandle"));
+		assert_int_equal(fdt32_to_cpu(p[len / 4 - 1]), 9);
+		node = fdt_path_offset(fdt, "/soc/serial@10000000");
+		fdt_getprop(fdt, node, "interrupts", &len);
+		assert_int_equal(len, shapes[i].cells * 4);
+		assert_int_equal(prop_u32(fdt, "/soc", "interrupt-parent"),
+			prop_u32(fdt, shapes[i].path, "phandle"));
+		free(fdt);
+	}
+}
+
 static void too_small_a_buffer_is_an_error(void **state UNUSED)
 {
 	struct fdt_device d[8];
@@ -195,6 +279,8 @@ int main(void)
 		cmocka_unit_test(smallest_machine),
 		cmocka_unit_test(many_cpus_and_devices),
 		cmocka_unit_test(usual_machines),
+		cmocka_unit_test(topology),
+		cmocka_unit_test(lines_to_harts),
 		cmocka_unit_test(too_small_a_buffer_is_an_error),
 	};
 

@@ -1,0 +1,52 @@
+# what: no interrupt is lost in any mode: requests one by one and in bursts, while the interrupt moves between CPUs; how many a second
+# timeout: 400
+# timeout-soak: 7200
+. "$TOP/lib/told.sh"
+
+# One request at a time: the next one is made when the interrupt of the last has been served, so a lost one is a request that never ends.
+# Bursts: several readers, whose interrupts merge; the handler must run after the last. Meanwhile the interrupt goes from CPU to CPU.
+guest_script script <<'EOF'
+irq=$(sed -n 's/^ *\([0-9]*\):.* virtio0$/\1/p' /proc/interrupts)
+total() { awk -v irq="$irq:" '$1 == irq { print $2 + $3 }' /proc/interrupts; }
+reads() { dd if=/dev/vda of=/dev/null bs=512 count="$1" iflag=direct; }
+move() { while :; do for cpu in 0 1; do echo $cpu >"/proc/irq/$irq/smp_affinity_list"; sleep 0.05; done; done; }
+first=$(total) from=$(now)
+reads "$count"
+to=$(now) last=$(total)
+say "took $from $to $first $last"
+told one-by-one test "$((last - first))" -ge "$count"
+move &
+mover=$!
+told moving reads "$count"
+burst() {
+	readers=
+	for i in 1 2 3 4 5 6 7 8; do
+		reads $((count / 8)) &
+		readers="$readers $!"
+	done
+	wait $readers
+}
+told bursts burst
+kill $mover
+EOF
+truncate -s 512M some.disk # holes: nothing is read from anywhere
+
+mode() { # MODE COUNT
+	name=$1 count=$2
+	vm_start "$name" --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" --mem 64M --cpus 2 --irqchip "$name" --disk some.disk,ro,queues=1 \
+		--disk script,ro,id=script --append "console=ttyS0 quiet panic=-1 guest.count=$count"
+	ended "$name" "$name" $((60 + count / 100)) 0
+	for told in one-by-one moving bursts; do
+		line=$(tr -d '\r' <"$name.console" | sed -n "s/^@ told $told //p")
+		if [ "$line" = ok ]; then case_ok "$name-$told"; else case_fail "$name-$told" "${line:-the guest did not come to it}"; fi
+	done
+	tr -d '\r' <"$name.console" | sed -n 's/^@ took //p' | while read -r from to first last; do
+		figure interrupts "$name" "$(echo "$from $to $first $last" | awk '{ printf "%.0f", ($4 - $3) / ($2 - $1) }')" per_second
+	done
+}
+for name in aia aia-emul split aplic plic; do
+	count=10000
+	[ -z "${SOAK-}" ] || case $name in aia*) count=1000000 ;; *) count=100000 ;; esac
+	mode $name $count
+done
+expect nothing-left leftovers
