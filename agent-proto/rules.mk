@@ -19,6 +19,8 @@ $(PROTO_C:%.c=$(O)/riscv64/%.o): RV_CFLAGS += -w
 $(PROTO_C:%.c=$(O)/native/%.o) $(PROTO_C:%.c=$(O)/fuzz/%.o): NATIVE_CFLAGS += -w
 
 TTRPC_SOURCES := $(wildcard agent-proto/ttrpc/*.c agent-proto/client/*.c)
+# What a program links to call an agent.
+AGENT_CLIENT_SOURCES := $(filter-out %/server.c,$(TTRPC_SOURCES)) $(PROTO_C)
 AGENT_SOURCES := $(filter-out agent-proto/agent/main.c,$(wildcard agent-proto/agent/*.c))
 CORE_SOURCES := $(wildcard vmm/core/*.c)
 
@@ -32,5 +34,5 @@ TEST_SOURCES += $(wildcard agent-proto/*/test/test_*.c)
 $(foreach t,$(AGENT_TESTS),$(eval $(t)_EXTRA := $(TTRPC_SOURCES) $(AGENT_SOURCES) $(PROTO_C)))
 NEUTRAL_LIBS += -lprotobuf-c -lmnl
 
-NEEDS_PROTO := $(TTRPC_SOURCES) $(AGENT_SOURCES) agent-proto/agent/main.c $(AGENT_TESTS)
+NEEDS_PROTO += $(TTRPC_SOURCES) $(AGENT_SOURCES) agent-proto/agent/main.c $(AGENT_TESTS)
 $(foreach d,riscv64 native fuzz,$(NEEDS_PROTO:%.c=$(O)/$(d)/%.o)): | $(PROTO_READY)

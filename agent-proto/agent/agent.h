@@ -21,6 +21,8 @@ struct agent {
 	struct uevents *uevents;   /* uevent.h */
 	struct oom *oom;	   /* oom.h */
 	struct sandbox *sandbox;   /* sandbox.h */
+	unsigned crun_runs;	   /* numbers the files of crun's runs; atomic */
+	unsigned metrics_asked;	   /* how often the metrics were asked for; atomic */
 };
 
 #endif

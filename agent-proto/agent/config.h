@@ -20,7 +20,7 @@ struct agent_config {
 	uint32_t log_port;	     /* agent.log_vport; 0: none */
 	uint32_t pipe_size;	     /* agent.container_pipe_size, bytes; 0: the kernel's default */
 	uint32_t hotplug_timeout_ms; /* agent.hotplug_timeout; 3000 */
-	uint32_t launch_timeout_ms;  /* agent.launch_process_timeout; 6000 */
+	uint32_t launch_timeout_ms;  /* agent.launch_process_timeout; 60000 */
 	bool dev_mode;		     /* agent.devmode */
 
 	/* Places. Without trailing slash. */
@@ -31,5 +31,12 @@ struct agent_config {
 
 /* Defaults, then cmdline (the content of /proc/cmdline). */
 void agent_config_init(struct agent_config *c, const char *cmdline);
+
+/* The agent's own options, without --help and --version. 0 or -EINVAL with a sentence. */
+int agent_config_options(struct agent_config *c, int argc, char *const *argv, struct err *err)
+	MUST_USE;
+
+/* The options, a line each. */
+const char *agent_config_help(void);
 
 #endif

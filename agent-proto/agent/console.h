@@ -10,10 +10,12 @@
 struct debug_console;
 struct log_port;
 
-/* listen_fd is taken over. */
+/* listen_fd is taken over. Without one (-1) there is a shell on the kernel's console. */
 int debug_console_new(struct debug_console **out, struct agent *a, int listen_fd, struct err *err)
 	MUST_USE;
 void debug_console_free(struct debug_console *c);
+
+#define LOG_PORT_PREFIX "sampan-agent" /* as main.c has it */
 
 /* From then on the log goes to the readers as well as to standard error. */
 int log_port_new(struct log_port **out, struct agent *a, int listen_fd, struct err *err) MUST_USE;

@@ -35,6 +35,12 @@ int spec_config(json_t **out, const Grpc__Spec *spec, const struct spec_place *p
 /* The process alone, for `crun exec --process`. */
 int spec_process(json_t **out, const Grpc__Process *process, struct err *err) MUST_USE;
 
+/* Sets those of the specification's sysctls that crun would refuse, because what they belong to is
+ * the sandbox's or the guest's (spec_config() leaves them out). Before the container is made;
+ * enters place's namespaces and comes back: blocking, any thread. 0 or -errno. */
+int spec_set_sysctls(const Grpc__Spec *spec, const struct spec_place *place, struct err *err)
+	MUST_USE;
+
 /* Resources for `crun update --resources`: device rules are left out (the runtime sends a deny-all
  * one), limits that say "unchanged" as well. */
 int spec_resources(json_t **out, const Grpc__LinuxResources *resources, struct err *err) MUST_USE;

@@ -16,4 +16,13 @@ void uevents_free(struct uevents *u);
 int uevents_wait(struct uevents *u, bool (*ready)(void *arg), void *arg, unsigned timeout_ms)
 	MUST_USE;
 
+/* One message of the kernel, "ACTION@DEVPATH" and then KEY=VALUE, each ended by a NUL. The strings
+ * point into it; one that is missing is "". */
+struct uevent {
+	const char *action, *devpath, *subsystem, *devname;
+};
+
+/* False when the bytes are no such message. */
+bool uevent_parse(const char *msg, size_t len, struct uevent *e);
+
 #endif

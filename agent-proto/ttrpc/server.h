@@ -38,15 +38,16 @@ struct ttrpc_service {
 int ttrpc_server_new(struct ttrpc_server **out, struct loop *loop,
 	const struct ttrpc_service *services, size_t nservices, void *arg, struct err *err)
 	MUST_USE;
-void ttrpc_server_free(struct ttrpc_server
-		*s); /* closes all; calls not ended yet stay valid for their handlers to end */
+/* Closes all; calls not ended yet stay valid for their handlers to end. Not from inside a handler.
+ */
+void ttrpc_server_free(struct ttrpc_server *s);
 
-/* Takes over a listening socket, or one connection. */
+/* Takes over a listening socket, or one connection; closed when this fails, too. */
 int ttrpc_server_listen(struct ttrpc_server *s, int fd, struct err *err) MUST_USE;
 int ttrpc_server_adopt(struct ttrpc_server *s, int fd, struct err *err) MUST_USE;
 
 /* Calls fn(arg) in the loop thread when everything answered so far has been written (or its
- * connection is gone). */
+ * connection is gone). A peer that does not read delays it: who can't wait sets a timer. */
 void ttrpc_server_drain(struct ttrpc_server *s, void (*fn)(void *arg), void *arg);
 
 /* End a call. response is packed before the call returns; it stays the caller's. code is an enum

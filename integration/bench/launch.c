@@ -1,14 +1,17 @@
 /*
- * launch MARKER SECONDS COMMAND...: starts COMMAND with its output in a pipe and prints how many
+ * launch [-k] MARKER SECONDS COMMAND...: starts COMMAND with its output in a pipe and prints how many
  * microseconds passed between its exec and the arrival of MARKER, then the rest of the marker's
- * line (the guest's own clock); status 1 when SECONDS pass first.
+ * line (the guest's own clock); status 1 when SECONDS pass first. COMMAND ends by itself, or (-k) is
+ * killed then.
  *
  * Used by the benchmarks inside the emulated host: no shell, no scheduler noise of a pipeline in
  * what is measured.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,12 +87,15 @@ int main(int argc, char **argv)
 {
 	volatile uint64_t *begun;
 	uint64_t seen = 0;
+	bool end_it = argc > 1 && !strcmp(argv[1], "-k");
 	char *rest;
 	pid_t pid;
 	int fd;
 
+	argc -= end_it;
+	argv += end_it;
 	if (argc < 4)
-		return fprintf(stderr, "usage: launch MARKER SECONDS COMMAND...\n"), 2;
+		return fprintf(stderr, "usage: launch [-k] MARKER SECONDS COMMAND...\n"), 2;
 	begun = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (begun == MAP_FAILED)
 		return perror("mmap"), 1;
@@ -99,7 +105,7 @@ int main(int argc, char **argv)
 	rest = await(fd, argv[1], now_us() + strtoull(argv[2], NULL, 10) * 1000000, &seen);
 	if (rest)
 		printf("%llu %s\n", (unsigned long long)(seen - *begun), rest);
-	else
+	if (!rest || end_it)
 		kill(pid, SIGKILL);
 	while (read(fd, (char[4096]){ 0 }, 4096) > 0) /* let it end by itself */
 		;

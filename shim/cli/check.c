@@ -10,10 +10,20 @@
 
 struct check {
 	bool json, help;
+	const char *cpu; /* NULL: host */
 	json_t *list;
 };
 
+static int set_cpu(const struct opt *o, void *into, const char *value, struct err *err)
+{
+	int rc = vm_check_cpu(value, err);
+
+	return rc ? rc : opt_text(o, into, value, err);
+}
+
 static const struct opt words[] = {
+	{ "cpu", .set = set_cpu, .metavar = "MODEL", .offset = offsetof(struct check, cpu),
+		.help = "what of sampan run --cpu to look at (host)" },
 	{ "json", OPT_FLAG, .set = opt_flag, .offset = offsetof(struct check, json),
 		.help = "one JSON object instead of lines" },
 	{ "help", OPT_FLAG, .set = opt_flag, .offset = offsetof(struct check, help) },
@@ -21,7 +31,7 @@ static const struct opt words[] = {
 
 static void help(void)
 {
-	printf("usage: sampan check [--json]\n\n"
+	printf("usage: sampan check [--json] [--cpu MODEL]\n\n"
 	       "Shows what this host can do for microVMs: KVM, interrupt modes, what guests\n"
 	       "are offered, vhost, tap. \"ok\": there; \"--\": absent, not needed; \"NO\": "
 	       "absent,\n"
@@ -53,7 +63,7 @@ static int check_json(struct check *c)
 	int rc;
 
 	c->list = json_array();
-	rc = vm_check_host(emit_json, c);
+	rc = vm_check_host(c->cpu, emit_json, c);
 	all = json_pack("{s:b,s:o}", "can_start", !rc, "checks", c->list);
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -76,7 +86,7 @@ int cmd_check(int argc, char **argv)
 	}
 	if (c.json)
 		return check_json(&c) ? CLI_ERROR : CLI_OK;
-	rc = vm_check_host(emit_line, &c);
+	rc = vm_check_host(c.cpu, emit_line, &c);
 	printf("%s\n", rc ? "no microVM can be started here" : "microVMs can be started here");
 	return rc ? CLI_ERROR : CLI_OK;
 }

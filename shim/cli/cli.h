@@ -20,6 +20,7 @@ enum cli_status {
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_ctl(int argc, char **argv);
+int cmd_agent(int argc, char **argv);
 
 /* One line on stderr: "sampan: SENTENCE". Returns CLI_ERROR. */
 int cli_error(const char *sentence);

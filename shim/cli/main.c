@@ -15,6 +15,7 @@ static const struct {
 	{ "run", "starts a microVM and stays until it ends", cmd_run },
 	{ "check", "shows what this host can do for microVMs", cmd_check },
 	{ "ctl", "talks to a running one (started with --api PATH)", cmd_ctl },
+	{ "agent", "calls the agent in a guest", cmd_agent },
 };
 
 int cli_error(const char *sentence)

@@ -74,6 +74,10 @@ static int set_backend(const struct opt *o, void *into, const char *value, struc
 static const struct opt cpus_keys[] = {
 	{ "", .set = opt_count, AT(struct vm_config, cpus), .min = 1, .max = VM_MAX_CPUS },
 	{ "max", .set = opt_count, AT(struct vm_config, max_cpus), .min = 1, .max = VM_MAX_CPUS },
+	{ "sockets", .set = opt_count, AT(struct vm_config, cpu_sockets), .min = 1,
+		.max = VM_MAX_CPUS },
+	{ "threads", .set = opt_count, AT(struct vm_config, cpu_threads), .min = 1,
+		.max = VM_MAX_CPUS },
 };
 
 static int set_cpus(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
@@ -85,6 +89,20 @@ static int set_cpus(const struct opt *o UNUSED, void *into, const char *value, s
 		return failx(err, -EINVAL, "max=%u is less than the %u to start with",
 			r->vm.max_cpus, r->vm.cpus);
 	return rc;
+}
+
+static int set_cpu(const struct opt *o, void *into, const char *value, struct err *err)
+{
+	int rc = vm_check_cpu(value, err);
+
+	return rc ? rc : opt_text(o, into, value, err);
+}
+
+static int set_sbi(const struct opt *o, void *into, const char *value, struct err *err)
+{
+	int rc = vm_check_sbi(value, err);
+
+	return rc ? rc : opt_text(o, into, value, err);
 }
 
 static int set_hugepages(const struct opt *o UNUSED, void *into, const char *value UNUSED,
@@ -116,6 +134,20 @@ static int set_mem(const struct opt *o UNUSED, void *into, const char *value, st
 		return failx(err, -EINVAL, "%llu bytes are not a multiple of 2M",
 			(unsigned long long)r->vm.mem_size);
 	return 0;
+}
+
+/* --gdb */
+
+static const struct opt gdb_keys[] = {
+	{ "", .set = opt_text, AT(struct vm_config, gdb) },
+	{ "wait", OPT_FLAG, .set = opt_flag, AT(struct vm_config, gdb_wait) },
+};
+
+static int set_gdb(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
+{
+	struct run_opts *r = into;
+
+	return opts_list(gdb_keys, ARRAY_SIZE(gdb_keys), value, &r->vm, &r->texts, err);
 }
 
 /* --disk */
@@ -251,6 +283,34 @@ static int set_vsock(const struct opt *o UNUSED, void *into, const char *value, 
 	return 0;
 }
 
+/* --fs */
+
+static const struct opt fs_keys[] = {
+	{ "socket", .set = set_path, AT(struct vm_fs, socket) },
+	{ "tag", .set = opt_name, AT(struct vm_fs, tag), .max = 36 },
+};
+
+static int set_fs(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
+{
+	struct run_opts *r = into;
+	struct vm_fs *fs = &r->filesystems[r->vm.nfilesystems];
+	int rc;
+
+	if (r->vm.nfilesystems == RUN_FS)
+		return failx(err, -E2BIG, "more than %d file systems", RUN_FS);
+	fs->fd = -1;
+	rc = opts_list(fs_keys, ARRAY_SIZE(fs_keys), value, fs, &r->texts, err);
+	if (rc)
+		return rc;
+	if (!fs->socket || !fs->tag)
+		return failx(err, -EINVAL, "socket=PATH and tag=NAME must be given");
+	for (unsigned i = 0; i < r->vm.nfilesystems; i++)
+		if (!strcmp(r->filesystems[i].tag, fs->tag))
+			return failx(err, -EINVAL, "tag %s is given twice", fs->tag);
+	r->vm.nfilesystems++;
+	return 0;
+}
+
 /* consoles */
 
 static int set_console(const struct opt *o, void *into, const char *value, struct err *err)
@@ -340,7 +400,8 @@ static int set_log_level(const struct opt *o UNUSED, void *into, const char *val
 	return 0;
 }
 
-static const char *const irqchip_words[] = { "auto", "aia", "aia-hwaccel", "aia-emul", NULL };
+static const char *const irqchip_words[] = { "auto", "aia", "aia-hwaccel", "aia-emul", "split",
+	"aplic", "plic", NULL };
 static const char *const reboot_words[] = { "exit", "reset", NULL };
 
 #define R(field) AT(struct run_opts, field)
@@ -351,7 +412,11 @@ static const struct opt words[] = {
 	{ "initrd", .set = set_path, R(vm.initrd), .metavar = "FILE", .help = "initial RAM disk" },
 	{ "append", .set = set_append, R(vm.append), .metavar = "TEXT",
 		.help = "kernel command line" },
-	{ "cpus", .set = set_cpus, .metavar = "N", .help = "vCPUs, 1 to 64 (1) [,max=M]" },
+	{ "cpus", .set = set_cpus, .metavar = "N",
+		.help = "vCPUs, 1 to 64 (1) [,max=M][,sockets=N][,threads=N]" },
+	{ "cpu", .set = set_cpu, .metavar = "MODEL", R(vm.cpu),
+		.help = "host, max, min, rva20/22/23, rv64... [,+EXT][,-EXT]" },
+	{ "sbi", .set = set_sbi, R(vm.sbi) },
 	{ "mem", .set = set_mem, .metavar = "SIZE",
 		.help = "(256M) [,hugepages][,shared][,prefault][,mergeable]" },
 	{ "disk", .many = true, .set = set_disk, .metavar = "FILE",
@@ -360,6 +425,8 @@ static const struct opt words[] = {
 		.help = "[,mac=][,mtu=][,queues=N][,vhost=on|off][,id=S]" },
 	{ "vsock", .set = set_vsock, .metavar = "cid=N|uds=PATH",
 		.help = "cid=N[,fd=N] by vhost; uds=PATH[,cid=N] without" },
+	{ "fs", .many = true, .set = set_fs, .metavar = "socket=PATH,tag=S",
+		.help = "a directory that virtiofsd shares" },
 	{ "console", .set = set_console, R(vm.serial), .metavar = "BACKEND",
 		.help = "serial: stdio, none, file:PATH, socket:PATH, fd:N" },
 	{ "virtio-console", .many = true, .set = set_port, .metavar = "BACKEND",
@@ -369,13 +436,14 @@ static const struct opt words[] = {
 	{ "name", .set = opt_name, .max = 64, .metavar = "S", R(vm.name),
 		.help = "of the VM (sampan)" },
 	{ "irqchip", .set = opt_choice, .choices = irqchip_words, .metavar = "MODE", R(vm.irqchip),
-		.help = "auto, aia, aia-hwaccel or aia-emul" },
+		.help = "auto, aia, aia-hwaccel, aia-emul, split, aplic, plic" },
 	{ "reboot", .set = opt_choice, .choices = reboot_words, .metavar = "exit|reset", R(reboot),
 		.help = "what a reboot by the guest does (exit)" },
 	{ "no-rng", OPT_FLAG, .set = opt_flag, R(vm.no_rng),
 		.help = "no source of random numbers" },
 	{ "rng-rate", .set = opt_size, .min = 1, .metavar = "SIZE", R(vm.rng_rate),
 		.help = "its bytes per second (1M)" },
+	{ "gdb", .set = set_gdb, .metavar = "PATH", .help = "unix socket for a debugger [,wait]" },
 	{ "log-level", .set = set_log_level, .metavar = "LEVEL",
 		.help = "error, warn, info or debug (warn)" },
 	{ "log-file", .set = set_path, .metavar = "FILE", R(log_file),
@@ -396,6 +464,7 @@ int run_opts_parse(struct run_opts *o, int argc, char *const *argv, struct err *
 	o->vm.disks = o->disks;
 	o->vm.nets = o->nets;
 	o->vm.consoles = o->consoles;
+	o->vm.filesystems = o->filesystems;
 	rc = opts_words(words, ARRAY_SIZE(words), "--", argc, argv, o, err);
 	if (rc || o->help)
 		return rc;

@@ -15,6 +15,7 @@
 #define RUN_DISKS    26 /* vda to vdz */
 #define RUN_NETS     16
 #define RUN_CONSOLES 16
+#define RUN_FS	     16
 #define RUN_APPEND                                                                                 \
 	1023 /* bytes of command line that a RISC-V kernel keeps (COMMAND_LINE_SIZE, less the NUL) \
 	      */
@@ -24,6 +25,7 @@ struct run_opts {
 	struct vm_disk disks[RUN_DISKS];
 	struct vm_net nets[RUN_NETS];
 	struct vm_console consoles[RUN_CONSOLES];
+	struct vm_fs filesystems[RUN_FS];
 	const char *api, *log_file, *pid_file;
 	enum log_level log_level;
 	unsigned reboot;

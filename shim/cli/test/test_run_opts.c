@@ -81,6 +81,20 @@ static void everything(void **state UNUSED)
 	assert_string_equal(opts.vm.serial.path, "/c");
 }
 
+static void cpu_model(void **state UNUSED)
+{
+	good("--kernel /k --cpu rva22,+v,-zba,mvendorid=1 --sbi +sta,-pmu "
+	     "--cpus 4,max=8,sockets=2,threads=2");
+	assert_string_equal(opts.vm.cpu, "rva22,+v,-zba,mvendorid=1");
+	assert_string_equal(opts.vm.sbi, "+sta,-pmu");
+	assert_int_equal(opts.vm.max_cpus, 8);
+	assert_int_equal(opts.vm.cpu_sockets, 2);
+	assert_int_equal(opts.vm.cpu_threads, 2);
+	bad("--kernel /k --cpu rva22,+nonsense", "--cpu: CPU extension \"nonsense\" is unknown");
+	bad("--kernel /k --cpu host,+h", "--cpu: CPU extension h: KVM gives it to no guest");
+	bad("--kernel /k --sbi sta", "--sbi: SBI \"sta\" is neither +EXT nor -EXT");
+}
+
 static void disks(void **state UNUSED)
 {
 	good("--kernel /k --disk /a=b,,c,ro --disk /d,id=root,queues=2,io=threads");
@@ -176,6 +190,28 @@ static void vsock(void **state UNUSED)
 	bad("--kernel /k --vsock cid=3 --vsock cid=4", "option --vsock is given twice");
 }
 
+static void filesystems(void **state UNUSED)
+{
+	char words[1024] = "--kernel /k";
+
+	good("--kernel /k --fs socket=/a,tag=one --fs tag=two,socket=/b,,c");
+	assert_int_equal(opts.vm.nfilesystems, 2);
+	assert_string_equal(opts.vm.filesystems[0].socket, "/a");
+	assert_string_equal(opts.vm.filesystems[0].tag, "one");
+	assert_string_equal(opts.vm.filesystems[1].socket, "/b,c");
+	assert_int_equal(opts.vm.filesystems[1].fd, -1);
+	bad("--kernel /k --fs socket=/a", "--fs: socket=PATH and tag=NAME must be given");
+	bad("--kernel /k --fs tag=x", "--fs: socket=PATH and tag=NAME must be given");
+	bad("--kernel /k --fs socket=,tag=x", "--fs: key \"socket\" needs a value");
+	bad("--kernel /k --fs socket=/a,tag=1234567890123456789012345678901234567",
+		"--fs: tag: \"1234567890123456789012345678901234567\" has not between 1 and 36 characters");
+	bad("--kernel /k --fs socket=/a,tag=x --fs socket=/b,tag=x", "--fs: tag x is given twice");
+	bad("--kernel /k --fs /a,tag=x", "--fs: unknown key \"/a\"");
+	for (int i = 0; i <= RUN_FS; i++)
+		snprintf(words + strlen(words), 30, " --fs socket=/a,tag=%d", i);
+	bad(words, "--fs: more than 16 file systems");
+}
+
 static void consoles(void **state UNUSED)
 {
 	good("--kernel /k --virtio-console socket:/s --virtio-console fd:1,name=log");
@@ -230,8 +266,8 @@ static void words(void **state UNUSED)
 	bad("--kernel /k --kernel /l", "option --kernel is given twice");
 	bad("--kernel /k --memory 1G", "unknown option --memory");
 	bad("--kernel /k image", "unexpected argument \"image\"");
-	bad("--kernel /k --irqchip plic",
-		"--irqchip: \"plic\" is none of auto, aia, aia-hwaccel, aia-emul");
+	bad("--kernel /k --irqchip pic",
+		"--irqchip: \"pic\" is none of auto, aia, aia-hwaccel, aia-emul, split, aplic, plic");
 	bad("--kernel /k --reboot never", "--reboot: \"never\" is none of exit, reset");
 	bad("--kernel /k --log-level loud",
 		"--log-level: \"loud\" is none of error, warn, info, debug");
@@ -267,10 +303,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
+		cmocka_unit_test(cpu_model),
 		cmocka_unit_test(disks),
 		cmocka_unit_test(too_many_disks),
 		cmocka_unit_test(nets),
 		cmocka_unit_test(vsock),
+		cmocka_unit_test(filesystems),
 		cmocka_unit_test(consoles),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(words),
