@@ -2,13 +2,21 @@
 PROGRAM_NAMES += bench-launch
 bench-launch_SOURCES := integration/bench/launch.c
 
-.PHONY: demo bench soak
+.PHONY: demo bench bench-modes soak matrix
 demo: programs
 	$(Q)integration/demo/run
 
-bench: programs
+bench: programs image
 	$(Q)integration/bench/run
 #: make bench      boot time, guest entries and own memory beside QEMU's, under -icount: build/bench/result.json
+
+bench-modes: programs
+	$(Q)integration/bench/modes
+#: make bench-modes  boot time and the price of an interrupt in each interrupt mode, under -icount: build/bench/modes.json
+
+matrix: programs
+	$(Q)integration/matrix
+#: make matrix     every kind of emulated host, interrupt mode and guest kernel (hours): a table in build/matrix
 
 soak: programs
 	$(Q)integration/soak $(STORIES)

@@ -20,6 +20,7 @@ static void halt(struct vm *vm, enum vm_end end)
 	vm_devices_reset(vm);
 	vm->state = VM_STOPPED;
 	vm->end = end;
+	vm_gdb_ended(vm);
 }
 
 static void on_reboot(struct vm *vm)
@@ -56,6 +57,8 @@ static void posted(struct deferred *d)
 		if (!vm->reset_on_reboot)
 			return;
 	}
+	if (bits & POST_DEBUG)
+		vm_gdb_hit(vm);
 	if (bits & POST_POWEROFF) {
 		halt(vm, VM_END_POWEROFF);
 		event(vm, VM_EVENT_SHUTDOWN, NULL);
@@ -81,6 +84,10 @@ static int check_config(const struct vm_config *cfg, struct err *err)
 		return failx(err, -EINVAL,
 			"%llu bytes of memory: it takes a multiple of 2 MiB, at least 32 MiB",
 			(unsigned long long)cfg->mem_size);
+	if (max % (MAX(cfg->cpu_sockets, 1U) * MAX(cfg->cpu_threads, 1U)))
+		return failx(err, -EINVAL,
+			"%u vCPUs can't be shared out to %u sockets of cores of %u threads", max,
+			MAX(cfg->cpu_sockets, 1U), MAX(cfg->cpu_threads, 1U));
 	if (!cfg->kernel)
 		return failx(err, -EINVAL, "no kernel is given");
 	return 0;
@@ -100,11 +107,28 @@ static int take_config(struct vm *vm, const struct vm_config *cfg, struct err *e
 	vm->max_cpus = cfg->max_cpus ? cfg->max_cpus : cfg->cpus;
 	vm->mem_size = cfg->mem_size;
 	vm->want_irqchip = cfg->irqchip;
+	vm->sockets = MAX(cfg->cpu_sockets, 1U);
+	vm->threads = MAX(cfg->cpu_threads, 1U);
+	if (!rc)
+		rc = cpu_model_parse(&vm->cpu_model, cfg->cpu, err);
+	if (!rc)
+		rc = sbi_switches_parse(&vm->sbi_switches, cfg->sbi, err);
 	vm->reset_on_reboot = cfg->reset_on_reboot;
+	vm->no_sbi_console = cfg->no_sbi_console;
+	if (vm->no_sbi_console && !(vm->sbi_switches.on & 1U << SBI_DBCN))
+		vm->sbi_switches.off |= 1U << SBI_DBCN;
 	vm->on_event = cfg->on_event;
 	vm->on_escape = cfg->on_escape;
 	vm->arg = cfg->arg;
 	return rc;
+}
+
+static int add_memory(struct vm *vm, const struct vm_config *cfg, struct err *err)
+{
+	struct mem_opts opts = cfg->mem;
+
+	opts.shared |= cfg->nfilesystems > 0;
+	return mem_add(&vm->mem, MAP_RAM, vm->mem_size, &opts, err);
 }
 
 int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, struct err *err)
@@ -133,11 +157,13 @@ int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, stru
 	if (!rc)
 		rc = vm_machine_new(vm, err);
 	if (!rc)
-		rc = mem_add(&vm->mem, MAP_RAM, vm->mem_size, &cfg->mem, err);
+		rc = add_memory(vm, cfg, err);
 	if (!rc)
 		rc = vm_devices_new(vm, cfg, err);
 	if (!rc)
 		rc = vm_machine_up(vm, err);
+	if (!rc)
+		rc = vm_gdb_new(vm, cfg->gdb, cfg->gdb_wait, err);
 	if (!rc)
 		rc = vm_machine_boot(vm, err);
 	if (rc) {
@@ -153,6 +179,7 @@ void vm_free(struct vm *vm)
 	if (!vm)
 		return;
 	vcpus_end(&vm->vcpus, vm->vcpu, vm->max_cpus);
+	vm_gdb_free(vm);
 	vm_devices_free(vm);
 	vm_machine_down(vm);
 	loop_undefer(vm->loop, &vm->deferred);
@@ -184,8 +211,9 @@ int vm_start(struct vm *vm, struct err *err)
 
 	if (rc)
 		return rc;
-	vm->state = VM_RUNNING;
-	vcpus_run(&vm->vcpus);
+	vm->state = vm_gdb_waits(vm) ? VM_PAUSED : VM_RUNNING;
+	if (vm->state == VM_RUNNING)
+		vcpus_run(&vm->vcpus, NULL);
 	return 0;
 }
 
@@ -210,7 +238,7 @@ int vm_resume(struct vm *vm, struct err *err)
 		return rc;
 	vm->state = VM_RUNNING;
 	vm_devices_resume(vm);
-	vcpus_run(&vm->vcpus);
+	vcpus_run(&vm->vcpus, vm->run_only);
 	event(vm, VM_EVENT_RESUMED, NULL);
 	return 0;
 }
@@ -238,7 +266,7 @@ int vm_reset(struct vm *vm, struct err *err)
 		return rc;
 	vm->state = VM_RUNNING;
 	event(vm, VM_EVENT_RESET, NULL);
-	vcpus_run(&vm->vcpus);
+	vcpus_run(&vm->vcpus, NULL);
 	return 0;
 }
 

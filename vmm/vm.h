@@ -19,12 +19,16 @@
 
 #define VM_MAX_CPUS	  64
 #define VM_MAX_NET_QUEUES 16 /* pairs */
+#define VM_MAX_VIRTIO	  64 /* virtio devices, disk slots among them */
 
 enum vm_irqchip {
 	VM_IRQCHIP_AUTO, /* the best that works here */
 	VM_IRQCHIP_AIA,	 /* in kernel, KVM chooses per vCPU between guest files and emulation */
 	VM_IRQCHIP_AIA_HWACCEL, /* in kernel, guest interrupt files only */
 	VM_IRQCHIP_AIA_EMUL,	/* in kernel, emulated */
+	VM_IRQCHIP_SPLIT,	/* interrupt files in kernel, the APLIC that feeds them here */
+	VM_IRQCHIP_APLIC,	/* an APLIC here, its lines straight to the harts */
+	VM_IRQCHIP_PLIC,	/* a PLIC here */
 };
 
 struct vm_disk {
@@ -64,9 +68,10 @@ struct vm_console {
 /* A shared file system: the front end of a vhost-user back end (virtiofsd). Guest RAM is then
  * shared memory. */
 struct vm_fs {
-	const char *socket; /* the back end's unix socket, connected to by the core, unless fd >= 0 */
-	int fd;		    /* >= 0: a connected socket, taken over */
-	const char *tag;    /* what the guest mounts, 1..36 bytes */
+	const char
+		*socket; /* the back end's unix socket, connected to by the core, unless fd >= 0 */
+	int fd;		 /* >= 0: a connected socket, taken over */
+	const char *tag; /* what the guest mounts, 1..36 bytes */
 };
 
 struct vm_config {
@@ -79,12 +84,20 @@ struct vm_config {
 	uint64_t mem_size;  /* bytes; a multiple of 2 MiB */
 	struct mem_opts mem;
 	enum vm_irqchip irqchip;
+	const char *cpu; /* as vm_check_cpu() takes; NULL: "host" */
+	const char *sbi; /* SBI extensions on and off, "+sta,-pmu"; NULL: as KVM has them */
+	const char *gdb; /* unix socket for a debugger; NULL: none */
+	bool gdb_wait;	 /* the guest starts when the debugger lets it */
+	unsigned cpu_sockets, cpu_threads; /* topology that the guest is told; a socket's CPUs and a
+					      core's threads; 0: 1 */
 	bool reset_on_reboot; /* the guest's reboot restarts the machine instead of stopping it */
-	struct chardev_config serial;	   /* ttyS0 */
+	struct chardev_config serial; /* ttyS0 */
+	bool no_sbi_console; /* no console by SBI calls: hvc0 is the first virtio console */
 	const struct vm_console *consoles; /* virtio-console ports */
 	unsigned nconsoles;
 	const struct vm_disk *disks;
 	unsigned ndisks;
+	unsigned disk_slots; /* replaceable disks after them, empty at first; see vm_disk_plug() */
 	const struct vm_net *nets;
 	unsigned nnets;
 	const struct vm_fs *filesystems;
@@ -153,15 +166,34 @@ int vm_reset(struct vm *vm, struct err *err) MUST_USE;
 void vm_stop(struct vm *vm); /* ends the guest at once; disks are flushed; VM_EVENT_SHUTDOWN follows
 				unless already stopped */
 
+/*
+ * Replaceable disks. Slots are counted with the disks of the start, in the order of the guest's vdX
+ * names: ndisks .. ndisks + disk_slots - 1. The guest sees an empty one as a disk of no capacity
+ * and hears of each change. Running or paused. Refused: a slot that is not there (-ENOENT), one
+ * that holds a disk of the start (-EPERM), one that is full (plug, -EBUSY) or empty (unplug,
+ * -ENOENT). disk->queues is not looked at, disk->fd is taken over on success. Unplugging waits for
+ * requests in flight; later ones fail in the guest.
+ */
+int vm_disk_plug(struct vm *vm, unsigned slot, const struct vm_disk *disk, struct err *err)
+	MUST_USE;
+int vm_disk_unplug(struct vm *vm, unsigned slot, struct err *err) MUST_USE;
+
 void vm_query(const struct vm *vm, struct vm_info *info);
 int vm_query_cpu(const struct vm *vm, unsigned index, struct vm_cpu_info *info);
 int vm_query_device(const struct vm *vm, unsigned index, struct vm_device_info *info);
 
+/* Whether a config's cpu, or sbi, is well-formed; what of it the host has is not asked. 0 or
+ * -EINVAL.
+ */
+int vm_check_cpu(const char *text, struct err *err) MUST_USE;
+int vm_check_sbi(const char *text, struct err *err) MUST_USE;
+
 /*
  * What this host can do, tried step by step, a line each, for `sampan check`: emit(arg, ok, what,
- * detail) with ok 1 yes, 0 no but not needed, -1 no and needed. Returns 0 when a VM could be
- * started here.
+ * detail) with ok 1 yes, 0 no but not needed, -1 no and needed. cpu is as in struct vm_config.
+ * Returns 0 when a VM could be started here.
  */
-int vm_check_host(void (*emit)(void *arg, int ok, const char *what, const char *detail), void *arg);
+int vm_check_host(const char *cpu,
+	void (*emit)(void *arg, int ok, const char *what, const char *detail), void *arg);
 
 #endif

@@ -185,9 +185,12 @@ static struct virtio_env env(struct vm *vm, const char *label)
 		.cpus = vm->max_cpus };
 }
 
+/* The first of all devices: vm_disk.c finds them by their index. */
 static int add_disks(struct vm *vm, const struct vm_config *cfg, struct err *err)
 {
-	for (unsigned i = 0; i < cfg->ndisks; i++) {
+	vm->ndisks = cfg->ndisks;
+	vm->ndisk_slots = cfg->disk_slots;
+	for (unsigned i = 0; i < cfg->ndisks + cfg->disk_slots; i++) {
 		struct virtio_dev *dev = NULL;
 		struct virtio_env e;
 		char id[24];
@@ -195,7 +198,8 @@ static int add_disks(struct vm *vm, const struct vm_config *cfg, struct err *err
 
 		snprintf(id, sizeof(id), "disk%u", i);
 		e = env(vm, id);
-		rc = virtio_blk_new(&dev, &cfg->disks[i], &e, err);
+		rc = i < cfg->ndisks ? virtio_blk_new(&dev, &cfg->disks[i], &e, err)
+				     : virtio_blk_slot_new(&dev, &e, err);
 		if (!rc)
 			rc = plug(vm, dev, id, "virtio-blk", err);
 		if (rc)
@@ -217,6 +221,25 @@ static int add_nets(struct vm *vm, const struct vm_config *cfg, struct err *err)
 		rc = virtio_net_new(&dev, &cfg->nets[i], &e, err);
 		if (!rc)
 			rc = plug(vm, dev, e.label, "virtio-net", err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int add_filesystems(struct vm *vm, const struct vm_config *cfg, struct err *err)
+{
+	for (unsigned i = 0; i < cfg->nfilesystems; i++) {
+		struct virtio_dev *dev = NULL;
+		struct virtio_env e;
+		char id[24];
+		int rc;
+
+		snprintf(id, sizeof(id), "fs%u", i);
+		e = env(vm, id);
+		rc = virtio_fs_new(&dev, &cfg->filesystems[i], &e, err);
+		if (!rc)
+			rc = plug(vm, dev, id, "virtio-fs", err);
 		if (rc)
 			return rc;
 	}
@@ -271,6 +294,8 @@ int vm_devices_new(struct vm *vm, const struct vm_config *cfg, struct err *err)
 	rc = add_disks(vm, cfg, err);
 	if (!rc)
 		rc = add_nets(vm, cfg, err);
+	if (!rc)
+		rc = add_filesystems(vm, cfg, err);
 	if (!rc)
 		rc = add_vsock(vm, cfg, err);
 	if (!rc)

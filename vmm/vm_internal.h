@@ -2,8 +2,8 @@
  * What struct vm is made of; for the vm_*.c files only.
  *
  * vm.c has the life cycle, vm_machine.c the KVM half (up and down, so that a reset is a new machine
- * around the same devices), vm_devices.c the devices, vm_exit.c what vCPU exits mean, vm_check.c
- * the look at the host.
+ * around the same devices), vm_devices.c the devices, vm_disk.c replaceable disks, vm_exit.c what
+ * vCPU exits mean, vm_check.c the look at the host.
  */
 #ifndef SAMPAN_VM_INTERNAL_H
 #define SAMPAN_VM_INTERNAL_H
@@ -39,7 +39,7 @@ struct vm_device {
 };
 
 /* Bits of vm->posted: what vCPU threads have to tell the loop. */
-enum { POST_POWEROFF = 1, POST_REBOOT = 2, POST_PANIC = 4, POST_FAILED = 8 };
+enum { POST_POWEROFF = 1, POST_REBOOT = 2, POST_PANIC = 4, POST_FAILED = 8, POST_DEBUG = 16 };
 
 struct vm {
 	/* The caller's wishes; strings are ours. */
@@ -48,7 +48,10 @@ struct vm {
 	unsigned cpus, max_cpus;
 	uint64_t mem_size;
 	enum vm_irqchip want_irqchip;
-	bool reset_on_reboot;
+	struct cpu_model cpu_model;
+	struct sbi_switches sbi_switches;
+	unsigned sockets, threads; /* topology: at least 1 */
+	bool reset_on_reboot, no_sbi_console;
 	void (*on_event)(void *arg, int event, const char *detail);
 	void (*on_escape)(void *arg);
 	void *arg;
@@ -72,6 +75,7 @@ struct vm {
 	struct mmio_host mmio_host;
 	struct vm_device device[VM_MAX_DEVICES];
 	unsigned ndevices, nvirtio;
+	unsigned ndisks, ndisk_slots; /* the first devices, in this order */
 	struct chardev *serial;
 	struct uart *uart;
 	struct rtc *rtc;
@@ -83,6 +87,11 @@ struct vm {
 	char failure[256]; /* written once, before POST_FAILED */
 	bool failed;	   /* atomic: failure is taken */
 	struct log_limit limit;
+
+	/* The debugger. */
+	struct vm_gdb *gdb;	     /* NULL: none may come */
+	uint64_t gdb_hit;	     /* atomic: vCPUs that came to an ebreak */
+	const struct vcpu *run_only; /* during vm_resume(): the only one that is to run */
 };
 
 /* vm_devices.c */
@@ -99,6 +108,14 @@ int vm_machine_up(struct vm *vm, struct err *err) MUST_USE; /* after devices exi
 int vm_machine_boot(struct vm *vm, struct err *err)
 	MUST_USE;		     /* kernel, device tree, hart 0's registers, threads */
 void vm_machine_down(struct vm *vm); /* threads, vCPUs, interrupt controller, KVM machine */
+
+/* vm_gdb.c; all but vm_gdb_hit() do nothing without a debugger's socket */
+int vm_gdb_new(struct vm *vm, const char *path, bool wait, struct err *err) MUST_USE;
+void vm_gdb_free(struct vm *vm);
+bool vm_gdb_waits(const struct vm *vm);			 /* the guest is not to start yet */
+int vm_gdb_arm(struct vm *vm, struct err *err) MUST_USE; /* vCPUs are new */
+void vm_gdb_hit(struct vm *vm);				 /* POST_DEBUG */
+void vm_gdb_ended(struct vm *vm);
 
 /* vm_exit.c */
 extern const struct vcpu_ops vm_vcpu_ops;

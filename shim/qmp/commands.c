@@ -31,6 +31,8 @@ static bool is_type(const json_t *value, json_type type)
 {
 	if (type == JSON_TRUE || type == JSON_FALSE)
 		return json_is_boolean(value);
+	if (type == JSON_NULL)
+		return json_is_string(value) || json_is_integer(value) || json_is_boolean(value);
 	return json_typeof(value) == type;
 }
 

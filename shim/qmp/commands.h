@@ -4,7 +4,8 @@
  *
  * A command gets its table's context and its arguments (an object, empty when none were sent;
  * borrowed; only members that the command names) and gives the value to return (a new reference;
- * NULL for {}) or a sentence, which becomes a GenericError. Loop thread only.
+ * NULL for {}) or a sentence, which becomes an error: of class DeviceNotFound where the command
+ * returns -ENXIO, DeviceNotActive for -ENOTCONN, else GenericError. Loop thread only.
  */
 #ifndef SAMPAN_QMP_COMMANDS_H
 #define SAMPAN_QMP_COMMANDS_H
@@ -12,12 +13,12 @@
 #include <jansson.h>
 #include "core/err.h"
 
-#define QMP_ARGS 8
+#define QMP_ARGS 12
 
 struct qmp_arg {
 	const char *name;
 	bool optional;
-	json_type type;
+	json_type type; /* JSON_TRUE: a boolean; JSON_NULL: a string, an integer or a boolean */
 };
 
 struct qmp_command {

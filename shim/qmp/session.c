@@ -155,15 +155,30 @@ static const struct qmp_command *find_command(struct qmp_session *s, const char 
 	return qmp_find(s->dialect, name, ctx);
 }
 
+static const char *error_class(int rc)
+{
+	switch (rc) {
+	case -ENXIO:
+		return "DeviceNotFound";
+	case -ENOTCONN:
+		return "DeviceNotActive";
+	default:
+		return "GenericError";
+	}
+}
+
 /* The command is known and allowed now: runs it. Gives the reply. */
 static json_t *execute(const struct qmp_command *c, void *ctx, json_t *args)
 {
 	json_t *ret = NULL;
 	struct err err = { 0 };
+	int rc = qmp_check_args(c, args, &err);
 
-	if (qmp_check_args(c, args, &err) || c->run(ctx, args, &ret, &err)) {
+	if (!rc)
+		rc = c->run(ctx, args, &ret, &err);
+	if (rc) {
 		json_decref(ret);
-		return qmp_error("GenericError", *err.msg ? err.msg : "out of memory");
+		return qmp_error(error_class(rc), *err.msg ? err.msg : "out of memory");
 	}
 	return json_pack("{s:o}", "return", ret ? ret : json_object());
 }

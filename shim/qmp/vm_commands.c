@@ -4,6 +4,8 @@
  */
 #include "shim/qmp/vm_commands.h"
 
+#include <stdio.h>
+
 static const char *run_state(const struct vm_info *info)
 {
 	switch (info->state) {
@@ -61,9 +63,21 @@ static json_t *describe_device(const struct vm_device_info *device)
 		(int)device->irq);
 }
 
-static int query_cpus(void *ctx, json_t *args UNUSED, json_t **ret, struct err *err UNUSED)
+/* The old form, of query-cpus: QEMU left it out in 5.0, Kata's runtime asks for it. */
+static json_t *describe_cpu_long(const struct vm_cpu_info *cpu)
 {
-	const struct qmp_vm *q = ctx;
+	char path[48];
+
+	snprintf(path, sizeof(path), "/machine/unattached/device[%u]", cpu->index);
+	return json_pack("{s:i,s:b,s:b,s:s,s:s,s:i,s:{s:i,s:i,s:i}}", "CPU", (int)cpu->index,
+		"current", cpu->index == 0, "halted", 0, "qom_path", path, "arch", "riscv",
+		"thread_id", cpu->thread_id, "props", "core-id", (int)cpu->index, "thread-id", 0,
+		"socket-id", 0);
+}
+
+static int list_cpus(const struct qmp_vm *q, json_t *(*cpu_json)(const struct vm_cpu_info *),
+	json_t **ret)
+{
 	struct vm_info info;
 
 	vm_query(q->vm, &info);
@@ -71,11 +85,20 @@ static int query_cpus(void *ctx, json_t *args UNUSED, json_t **ret, struct err *
 	for (unsigned i = 0; i < info.cpus; i++) {
 		struct vm_cpu_info cpu = { 0 };
 
-		if (!vm_query_cpu(q->vm, i, &cpu) &&
-			json_array_append_new(*ret, describe_cpu(&cpu)))
+		if (!vm_query_cpu(q->vm, i, &cpu) && json_array_append_new(*ret, cpu_json(&cpu)))
 			return -ENOMEM;
 	}
 	return *ret ? 0 : -ENOMEM;
+}
+
+static int query_cpus(void *ctx, json_t *args UNUSED, json_t **ret, struct err *err UNUSED)
+{
+	return list_cpus(ctx, describe_cpu_long, ret);
+}
+
+static int query_cpus_fast(void *ctx, json_t *args UNUSED, json_t **ret, struct err *err UNUSED)
+{
+	return list_cpus(ctx, describe_cpu, ret);
 }
 
 static int query_devices(void *ctx, json_t *args UNUSED, json_t **ret, struct err *err UNUSED)
@@ -135,18 +158,38 @@ static int system_reset(void *ctx, json_t *args UNUSED, json_t **ret UNUSED, str
 	return rc;
 }
 
-static int system_powerdown(void *ctx UNUSED, json_t *args UNUSED, json_t **ret UNUSED,
-	struct err *err)
+static int system_powerdown(void *ctx, json_t *args UNUSED, json_t **ret UNUSED, struct err *err)
 {
+	const struct qmp_vm *q = ctx;
+
+	if (q->powerdown) {
+		q->powerdown(q->arg);
+		return 0;
+	}
 	return failx(err, -EOPNOTSUPP,
 		"the machine has no power button: power off inside the guest, or send quit");
+}
+
+static int no_balloon(void *ctx UNUSED, json_t *args UNUSED, json_t **ret UNUSED, struct err *err)
+{
+	return failx(err, -ENOTCONN, "the machine has no balloon");
+}
+
+static int no_human(void *ctx UNUSED, json_t *args UNUSED, json_t **ret UNUSED, struct err *err)
+{
+	return failx(err, -EOPNOTSUPP,
+		"there is no monitor for humans: send QMP commands (query-commands lists them)");
 }
 
 static const struct qmp_command commands[] = {
 	{ "query-status", query_status, { { 0 } }, false },
 	{ "query-name", query_name, { { 0 } }, false },
 	{ "query-kvm", query_kvm, { { 0 } }, false },
-	{ "query-cpus-fast", query_cpus, { { 0 } }, false },
+	{ "query-cpus", query_cpus, { { 0 } }, false },
+	{ "query-cpus-fast", query_cpus_fast, { { 0 } }, false },
+	{ "query-balloon", no_balloon, { { 0 } }, false },
+	{ "balloon", no_balloon, { { "value", false, JSON_INTEGER } }, false },
+	{ "human-monitor-command", no_human, { { 0 } }, true },
 	{ "x-query-devices", query_devices, { { 0 } }, false },
 	{ "stop", stop, { { 0 } }, false },
 	{ "cont", cont, { { 0 } }, false },

@@ -12,6 +12,8 @@ struct qmp_vm {
 	struct vm *vm;
 	/* For "quit": must only arrange for the end, as the reply is still to be sent. */
 	void (*quit)(void *arg);
+	/* For "system_powerdown"; also only arranges. NULL: there is no power button. */
+	void (*powerdown)(void *arg);
 	void *arg;
 	bool quitting, resetting; /* set by "quit" and "system_reset": the events tell why */
 };

@@ -46,7 +46,7 @@ static int check_kind(const struct stat *st, const char *name, struct err *err)
 		kind_of(st->st_mode));
 }
 
-static int open_path(int *fd, const char *path, bool readonly, struct err *err)
+int block_open_file(int *fd, const char *path, bool readonly, struct err *err)
 {
 	struct stat st;
 	int rc;
@@ -210,7 +210,7 @@ int block_open(struct block **out, const char *path, int fd, bool readonly, enum
 	if (fd < 0) {
 		if (!path || !*path)
 			return failx(err, -EINVAL, "a disk needs a path");
-		rc = open_path(&opened, path, readonly, err);
+		rc = block_open_file(&opened, path, readonly, err);
 		if (rc)
 			return rc;
 	}

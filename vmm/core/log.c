@@ -10,7 +10,9 @@ static struct {
 	int fd;
 	enum log_level level;
 	const char *prefix;
-} log_to = { 2, LOG_WARN, "sampan" };
+	const char *const *tags;
+} log_to = { 2, LOG_WARN, "sampan",
+	(const char *const[]){ ": ", ": warn: ", ": info: ", ": debug: " } };
 
 static const char *const names[] = { "error", "warn", "info", "debug" };
 
@@ -19,6 +21,11 @@ void log_setup(int fd, enum log_level level, const char *prefix)
 	log_to.fd = fd;
 	log_to.level = level;
 	log_to.prefix = prefix;
+}
+
+void log_tags(const char *const tags[4])
+{
+	log_to.tags = tags;
 }
 
 int log_level_parse(const char *name)
@@ -38,8 +45,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 
 	if (level > log_to.level)
 		return;
-	snprintf(line, sizeof(line) - 1, "%s: %s%s", log_to.prefix,
-		level == LOG_ERROR ? "" : names[level], level == LOG_ERROR ? "" : ": ");
+	snprintf(line, sizeof(line) - 1, "%s%s", log_to.prefix, log_to.tags[level]);
 	len = strlen(line);
 	va_start(ap, fmt);
 	vsnprintf(line + len, sizeof(line) - 1 - len, fmt, ap);

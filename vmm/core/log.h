@@ -21,6 +21,10 @@ struct log_limit {
 /* Set before threads start. prefix must outlive the log; fd is not owned. */
 void log_setup(int fd, enum log_level level, const char *prefix);
 
+/* What stands between prefix and text, by level; ": ", ": warn: ", ": info: ", ": debug: " unless
+ * set. The array must outlive the log. */
+void log_tags(const char *const tags[4]);
+
 /* -1 when name is none of error, warn, info, debug. */
 int log_level_parse(const char *name);
 

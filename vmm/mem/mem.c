@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "mem/mem.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -66,6 +67,19 @@ static void *reserve(uint64_t size)
 	return (void *)(uintptr_t)start;
 }
 
+/* Sealed: a peer that has it mapped, too, can't take pages away from under the guest and us. */
+static int shared_file(uint64_t size, bool huge, struct err *err)
+{
+	AUTO_FD fd = memfd_create("guest-ram",
+		MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) ||
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fail(err, -errno, "allocate %llu MiB of shared guest memory",
+			(unsigned long long)(size / MiB));
+	return take_fd(&fd);
+}
+
 static int back(struct mem_region *r, const struct mem_opts *opts, struct err *err)
 {
 	bool huge = opts->pages == MEM_PAGES_HUGETLB;
@@ -75,16 +89,9 @@ static int back(struct mem_region *r, const struct mem_opts *opts, struct err *e
 	void *p;
 
 	if (opts->shared) {
-		fd = memfd_create("guest-ram",
-			MFD_CLOEXEC | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
-		if (fd < 0 || ftruncate(fd, (off_t)r->size)) {
-			int rc = fail(err, -errno, "allocate %llu MiB of shared guest memory",
-				(unsigned long long)(r->size / MiB));
-
-			if (fd >= 0)
-				close(fd);
-			return rc;
-		}
+		fd = shared_file(r->size, huge, err);
+		if (fd < 0)
+			return fd;
 		r->memfd = fd;
 		flags |= MAP_SHARED;
 	} else {

@@ -7,6 +7,8 @@
  * that finds no free slot waits until one is given back. Before a reset or a pause ends,
  * block_drain() has answered every request, so nothing points into guest memory after it.
  *
+ * Its disk may come and go while the guest runs (blk_disk.c): without one every request fails.
+ *
  * Answers: OK; UNSUPP for what this disk can't do; IOERR for everything else that fails. Only a
  * chain without room for a request and its status breaks the device, since it can't be answered.
  */
@@ -14,7 +16,6 @@
 #include "virtio/blk_inner.h"
 
 #include <linux/virtio_ids.h>
-#include <linux/virtio_ring.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,9 +26,6 @@
 #define QUEUES_MAX  32
 #define QUEUES_AUTO 8
 #define TURN	    (2 * QUEUE_SIZE) /* requests of one queue before others get their turn */
-
-#define CONFIG_SIZE offsetof(struct virtio_blk_config, max_secure_erase_sectors)
-#define BIT(n)	    (UINT64_C(1) << (n))
 
 _Static_assert(QUEUES_MAX <= VIRTIO_MAX_QUEUES && QUEUES_MAX <= 32, "a bit a queue in 32");
 
@@ -114,7 +112,7 @@ static void take_request(struct blk *blk, unsigned q, const struct chain *c)
 		.head = c->head,
 		.queue = (uint8_t)q };
 	s->range_at = s->nranges = 0;
-	rc = blk_request(blk, c, s);
+	rc = blk->block ? blk_request(blk, c, s) : -ENODEV;
 	if (rc > 0) {
 		block_submit(blk->block, &s->req);
 		return;
@@ -149,7 +147,8 @@ static void blk_kick(struct virtio_dev *dev, unsigned q)
 		blk->starved |= UINT32_C(1) << q;
 	else if (n == TURN)
 		come_back(blk, q);
-	block_kick(blk->block);
+	if (blk->block)
+		block_kick(blk->block);
 	tell_driver(blk);
 }
 
@@ -200,13 +199,19 @@ static void drain(struct virtio_dev *dev)
 	struct blk *blk = blk_of(dev);
 
 	blk->draining = true;
-	block_drain(blk->block);
+	if (blk->block)
+		block_drain(blk->block);
 	blk->starved = 0;
 }
 
 static int blk_start(struct virtio_dev *dev)
 {
-	blk_of(dev)->draining = false;
+	struct blk *blk = blk_of(dev);
+
+	blk->draining = false;
+	if (blk->unheard) /* what the driver read while it set itself up is out of date */
+		virtio_config_changed(dev);
+	blk->unheard = false;
 	return 0;
 }
 
@@ -243,72 +248,30 @@ static const struct virtio_ops blk_ops = {
 	.free = blk_free,
 };
 
-/* §5.2.4 */
-static void describe(struct blk *blk)
+int blk_new(struct blk **out, const struct virtio_env *env, unsigned queues, struct err *err)
 {
-	const struct block_info *info = block_info(blk->block);
-	uint32_t ratio = info->physical_size / info->logical_size;
-	struct virtio_blk_config cfg = {
-		.capacity = blk->capacity / BLK_SECTOR,
-		.seg_max = BLK_SEGMENTS - 2,
-		.blk_size = info->logical_size,
-		.physical_block_exp = (uint8_t)__builtin_ctz(ratio),
-		.min_io_size = (uint16_t)ratio,
-		.wce = 1,
-		.num_queues = (uint16_t)blk->dev.nqueues,
-	};
-	uint64_t features = BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) |
-		BIT(VIRTIO_BLK_F_TOPOLOGY) | BIT(VIRTIO_BLK_F_FLUSH) |
-		BIT(VIRTIO_BLK_F_CONFIG_WCE) | BIT(VIRTIO_BLK_F_MQ) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-		BIT(VIRTIO_RING_F_INDIRECT_DESC);
-
-	if (info->readonly) {
-		features |= BIT(VIRTIO_BLK_F_RO);
-	} else {
-		features |= BIT(VIRTIO_BLK_F_WRITE_ZEROES);
-		cfg.max_write_zeroes_sectors = BLK_MAX_ZEROES;
-		cfg.max_write_zeroes_seg = BLK_RANGES;
-		cfg.write_zeroes_may_unmap = info->can_discard;
-	}
-	if (info->can_discard) {
-		features |= BIT(VIRTIO_BLK_F_DISCARD);
-		cfg.max_discard_sectors = BLK_MAX_DISCARD;
-		cfg.max_discard_seg = BLK_RANGES;
-		cfg.discard_sector_alignment = info->physical_size / BLK_SECTOR;
-	}
-	blk->dev.features = features;
-	memcpy(blk->dev.config, &cfg, CONFIG_SIZE);
-	blk->dev.config_size = CONFIG_SIZE;
-	blk->dev.config_writable_off = offsetof(struct virtio_blk_config, wce);
-	blk->dev.config_writable_len = sizeof(cfg.wce);
-}
-
-static int set_up(struct blk *blk, const struct vm_disk *cfg, const struct virtio_env *env,
-	unsigned queues, struct err *err)
-{
+	struct blk *blk = calloc(1, sizeof(*blk));
 	char label[32];
 	void *slots;
-	int rc;
 
+	if (!blk)
+		return fail(err, -ENOMEM, "add %s", env->label);
 	snprintf(label, sizeof(label), "blk %s", env->label);
 	virtio_init(&blk->dev, &blk_ops, env->mem, env->loop, queues, QUEUE_SIZE, label);
 	blk->owner = (struct block_owner){ .lock = &blk->dev.lock,
 		.done = done,
 		.settled = settled };
-	if (cfg->id)
-		memcpy(blk->serial, cfg->id, strlen(cfg->id));
 	blk->nslots = MIN(queues * QUEUE_SIZE, BLOCK_DEPTH);
 	slots = mmap(NULL, blk->nslots * sizeof(*blk->slots), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (slots == MAP_FAILED)
-		return fail(err, -errno, "add %s", label);
-	blk->slots = slots;
-	rc = block_open(&blk->block, cfg->path, cfg->fd, cfg->readonly, cfg->io, env->loop,
-		&blk->owner, err);
-	if (rc)
+	if (slots == MAP_FAILED) {
+		int rc = fail(err, -errno, "add %s", label);
+
+		blk_free(&blk->dev);
 		return rc;
-	blk->capacity = ALIGN_UP(block_info(blk->block)->size, BLK_SECTOR);
-	describe(blk);
+	}
+	blk->slots = slots;
+	*out = blk;
 	return 0;
 }
 
@@ -322,17 +285,16 @@ int virtio_blk_new(struct virtio_dev **out, const struct vm_disk *cfg, const str
 	if (queues > QUEUES_MAX)
 		return failx(err, -EINVAL, "%s has %u queues: at most %u are possible", env->label,
 			queues, QUEUES_MAX);
-	if (cfg->id && strlen(cfg->id) > VIRTIO_BLK_ID_BYTES)
-		return failx(err, -EINVAL, "%s: the serial number %s is longer than %u bytes",
-			env->label, cfg->id, VIRTIO_BLK_ID_BYTES);
-	blk = calloc(1, sizeof(*blk));
-	if (!blk)
-		return fail(err, -ENOMEM, "add %s", env->label);
-	rc = set_up(blk, cfg, env, queues, err);
+	rc = blk_new(&blk, env, queues, err);
+	if (rc)
+		return rc;
+	rc = blk_open(&blk->block, blk, cfg, err);
 	if (rc) {
 		blk_free(&blk->dev);
 		return rc;
 	}
+	blk_show(blk, cfg);
+	blk_describe(blk, block_info(blk->block));
 	*out = &blk->dev;
 	return 0;
 }

@@ -1,13 +1,14 @@
 /*
- * The block device's own structures, between blk.c (its life, queues and answers) and blk_request.c
- * (what a request asks for). All of it is guarded by the device's lock.
+ * The block device's own structures, between blk.c (its life, queues and answers), blk_request.c
+ * (what a request asks for) and blk_disk.c (the disk it shows). All of it is guarded by the
+ * device's lock.
  */
 #ifndef SAMPAN_VIRTIO_BLK_INNER_H
 #define SAMPAN_VIRTIO_BLK_INNER_H
 
 #include <linux/virtio_blk.h>
 #include "block/block.h"
-#include "virtio/virtio.h"
+#include "virtio/devices.h"
 
 #define BLK_SECTOR   512
 #define BLK_SEGMENTS 128 /* in the longest chain, a header and a status among them */
@@ -39,14 +40,15 @@ struct blk_slot {
 struct blk {
 	struct virtio_dev dev; /* whose lock guards all of this */
 	struct block_owner owner;
-	struct block *block;
-	uint64_t capacity; /* bytes, a multiple of BLK_SECTOR */
+	struct block *block; /* NULL: no disk is in, capacity is 0 */
+	uint64_t capacity;   /* bytes, a multiple of BLK_SECTOR */
 	char serial[VIRTIO_BLK_ID_BYTES];
 	struct blk_slot *slots, *spare; /* spare: used before and free */
 	unsigned nslots, fresh;		/* slots[fresh..] were never used */
 	uint32_t dirty;			/* queues with answers that their driver was not told of */
 	uint32_t starved;		/* queues that wait for a slot */
 	bool draining;
+	bool unheard; /* the disk changed while no driver could be told */
 };
 
 /*
@@ -57,5 +59,17 @@ int blk_request(struct blk *blk, const struct chain *c, struct blk_slot *s) MUST
 
 /* Makes the slot's next range its request; false when none is left. */
 bool blk_next_range(struct blk_slot *s);
+
+/* blk.c: a device without a disk, its queues and slots ready. */
+int blk_new(struct blk **out, const struct virtio_env *env, unsigned queues, struct err *err)
+	MUST_USE;
+
+/* blk_disk.c. Opens what cfg names, for blk; its lock is not held. */
+int blk_open(struct block **out, struct blk *blk, const struct vm_disk *cfg, struct err *err)
+	MUST_USE;
+/* Capacity and serial number become those of blk->block, or nothing. */
+void blk_show(struct blk *blk, const struct vm_disk *cfg);
+/* Features and configuration space for a disk like info. */
+void blk_describe(struct blk *blk, const struct block_info *info);
 
 #endif

@@ -19,6 +19,15 @@ struct virtio_env {
 
 int virtio_blk_new(struct virtio_dev **out, const struct vm_disk *cfg, const struct virtio_env *env,
 	struct err *err) MUST_USE;
+/*
+ * A replaceable disk: one queue, capacity 0 until a disk is plugged in. Plugging and unplugging are
+ * for the loop thread while the device sits in its transport; the descriptor in cfg is taken over
+ * on success, queues is not looked at. -EBUSY: a disk is in; -ENOENT: none is.
+ */
+int virtio_blk_slot_new(struct virtio_dev **out, const struct virtio_env *env, struct err *err)
+	MUST_USE;
+int virtio_blk_plug(struct virtio_dev *dev, const struct vm_disk *cfg, struct err *err) MUST_USE;
+int virtio_blk_unplug(struct virtio_dev *dev, struct err *err) MUST_USE;
 int virtio_net_new(struct virtio_dev **out, const struct vm_net *cfg, const struct virtio_env *env,
 	struct err *err) MUST_USE;
 int virtio_vsock_new(struct virtio_dev **out, const struct vm_vsock *cfg,
@@ -29,6 +38,8 @@ int virtio_hvsock_new(struct virtio_dev **out, const struct vm_vsock *cfg,
 int virtio_console_new(struct virtio_dev **out, const struct vm_console *ports, unsigned nports,
 	const struct virtio_env *env, void (*on_escape)(void *), void *arg, struct err *err)
 	MUST_USE;
+int virtio_fs_new(struct virtio_dev **out, const struct vm_fs *cfg, const struct virtio_env *env,
+	struct err *err) MUST_USE; /* vhost-user */
 int virtio_rng_new(struct virtio_dev **out, uint64_t bytes_per_second, const struct virtio_env *env,
 	struct err *err) MUST_USE;
 

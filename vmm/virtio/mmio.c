@@ -158,15 +158,21 @@ static void stop(struct virtio_mmio *m)
 
 /*
  * The line follows InterruptStatus (§4.2.2), but what raises it is an eventfd, which can't lower
- * it. A raise between the two steps here has already made its own interrupt: lowering the line
- * doesn't take that back.
+ * it. A raise between the two steps here is taken back where the pending bit follows the line
+ * (direct delivery, PLIC): it is made again.
  */
 static void acknowledge(struct virtio_mmio *m, uint32_t bits)
 {
 	uint32_t left = __atomic_and_fetch(&m->interrupt_status, ~bits, __ATOMIC_SEQ_CST);
+	uint64_t one = 1;
 
-	if (!left && m->host->lower)
-		m->host->lower(m->host->ctx, m->gpa);
+	if (left || !m->host->lower)
+		return;
+	m->host->lower(m->host->ctx, m->gpa);
+	if (__atomic_load_n(&m->interrupt_status, __ATOMIC_SEQ_CST) &&
+		write(m->irqfd, &one, sizeof(one)) < 0)
+		log_limited(&m->dev->limit, "%s: raise its interrupt: %s", m->dev->label,
+			strerror(errno));
 }
 
 /* §4.2.3.1.1: everything as at power-on. */

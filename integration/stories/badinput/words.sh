@@ -60,7 +60,7 @@ refuse cid-word 2 'vsock: cid: "abc" is not a number' --vsock cid=abc
 refuse vsock-nothing 2 'vsock: ' --vsock ''
 refuse vsock-both 2 'fd= and uds= exclude each other' --vsock uds=v.sock,fd=0
 
-refuse irqchip 2 'irqchip: *"plic"' --irqchip plic
+refuse irqchip 2 'irqchip: *"pic"' --irqchip pic
 refuse reboot 2 'reboot: *"maybe"' --reboot maybe
 refuse log-level 2 'log-level: "loud" is none of' --log-level loud
 refuse console 2 'console: "tty" is none of' --console tty

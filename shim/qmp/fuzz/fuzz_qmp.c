@@ -1,12 +1,13 @@
 /*
- * Fuzzes a QMP session with the machine's commands over a fake machine. The input's first byte
- * chooses the portions in which the rest arrives; after each portion part of the output is taken
- * away. Whatever comes, output stays bounded, every reply is a line of valid JSON, and a session
- * that ended takes no more.
+ * Fuzzes a QMP session with the machine's and the disks' commands over a fake machine. The input's
+ * first byte chooses the portions in which the rest arrives; after each portion part of the output
+ * is taken away. Whatever comes, output stays bounded, every reply is a line of valid JSON, and a
+ * session that ended takes no more.
  */
 #include "shim/qmp/session.h"
 
 #include <string.h>
+#include "shim/qmp/block_commands.h"
 #include "shim/qmp/test/fake_vm.h"
 #include "shim/qmp/vm_commands.h"
 
@@ -86,8 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	unsigned quits = 0;
 	struct qmp_vm q = { .vm = &vm, .quit = on_quit, .arg = &quits };
-	const struct qmp_table table = qmp_vm_table(&q);
-	const struct qmp_dialect dialect = { 5, 0, 0, "fuzz", &table, 1 };
+	struct qmp_blocks blocks = { .vm = &vm, .slots = 4 };
+	const struct qmp_table tables[] = { qmp_vm_table(&q), qmp_blocks_table(&blocks) };
+	const struct qmp_dialect dialect = { 5, 0, 0, "fuzz", tables, 2 };
 	struct reader reader = { 0 };
 	struct qmp_session session;
 
@@ -97,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	qmp_session_init(&session, &dialect);
 	converse(&session, &reader, data + 1, size - 1, data[0] ? data[0] : 4096);
 	qmp_session_fini(&session);
+	qmp_blocks_fini(&blocks);
 	free(reader.text);
 	return 0;
 }

@@ -1,6 +1,8 @@
 /* See fake_vm.h. */
 #include "shim/qmp/test/fake_vm.h"
 
+#include <stdio.h>
+
 static void tell(struct vm *vm, int event)
 {
 	if (vm->on_event)
@@ -40,6 +42,26 @@ void vm_stop(struct vm *vm)
 	vm->info.state = VM_STOPPED;
 	vm->info.end = VM_END_HOST;
 	tell(vm, VM_EVENT_SHUTDOWN);
+}
+
+int vm_disk_plug(struct vm *vm, unsigned slot, const struct vm_disk *disk, struct err *err)
+{
+	if (vm->stubborn || slot > 63 || vm->full & UINT64_C(1) << slot)
+		return failx(err, -EBUSY, "the machine won't");
+	vm->full |= UINT64_C(1) << slot;
+	vm->disk = *disk;
+	snprintf(vm->disk_path, sizeof(vm->disk_path), "%s", disk->path);
+	snprintf(vm->disk_id, sizeof(vm->disk_id), "%s", disk->id);
+	close(disk->fd);
+	return 0;
+}
+
+int vm_disk_unplug(struct vm *vm, unsigned slot, struct err *err)
+{
+	if (vm->stubborn || slot > 63 || !(vm->full & UINT64_C(1) << slot))
+		return failx(err, -EBUSY, "the machine won't");
+	vm->full &= ~(UINT64_C(1) << slot);
+	return 0;
 }
 
 void vm_query(const struct vm *vm, struct vm_info *info)

@@ -9,8 +9,12 @@
 
 struct vm {
 	struct vm_info info;
-	bool stubborn; /* pause, resume and reset fail */
+	bool stubborn; /* pause, resume, reset, plugging and unplugging fail */
 	unsigned resets;
+	/* Disks: a slot's bit is set while it is full; the last one's path, id and so on. */
+	uint64_t full;
+	struct vm_disk disk;
+	char disk_path[64], disk_id[24];
 	void (*on_event)(void *arg, int event);
 	void *arg;
 };

@@ -150,6 +150,38 @@ static void refusals_are_passed_on(void **state)
 	assert_non_null(strstr(say(f, "{\"execute\":\"cont\"}"), "GenericError"));
 }
 
+/* As Kata's runtime asks for threads. */
+static void old_words_of_the_runtime(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(say(f, "{\"execute\":\"query-cpus\"}"),
+		"{\"return\":[{\"CPU\":0,\"current\":true,\"halted\":false,\"qom_path\":"
+		"\"/machine/unattached/device[0]\",\"arch\":\"riscv\",\"thread_id\":1000,"
+		"\"props\":{\"core-id\":0,\"thread-id\":0,\"socket-id\":0}},{\"CPU\":1,"
+		"\"current\":false,\"halted\":false,\"qom_path\":"
+		"\"/machine/unattached/device[1]\",\"arch\":\"riscv\",\"thread_id\":1001,"
+		"\"props\":{\"core-id\":1,\"thread-id\":0,\"socket-id\":0}}]}\r\n");
+	assert_non_null(strstr(say(f, "{\"execute\":\"query-balloon\"}"), "DeviceNotActive"));
+	assert_non_null(strstr(say(f, "{\"execute\":\"balloon\",\"arguments\":{\"value\":1}}"),
+		"DeviceNotActive"));
+	assert_non_null(strstr(say(f, "{\"execute\":\"balloon\"}"), "needs argument"));
+	assert_non_null(strstr(say(f,
+				       "{\"execute\":\"human-monitor-command\",\"arguments\":"
+				       "{\"command-line\":\"info qtree\",\"cpu-index\":0}}"),
+		"there is no monitor for humans"));
+}
+
+static void power_button(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_non_null(strstr(say(f, "{\"execute\":\"system_powerdown\"}"), "no power button"));
+	f->q.powerdown = on_quit;
+	assert_string_equal(say(f, "{\"execute\":\"system_powerdown\"}"), "{\"return\":{}}\r\n");
+	assert_int_equal(f->quits, 1);
+}
+
 /* events, over a real server and one client */
 
 struct served {
@@ -272,6 +304,8 @@ int main(void)
 		TEST(status),
 		TEST(life_cycle),
 		TEST(refusals_are_passed_on),
+		TEST(old_words_of_the_runtime),
+		TEST(power_button),
 		TEST(events),
 	};
 

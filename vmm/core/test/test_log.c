@@ -74,6 +74,25 @@ static void keeps_to_the_level(void **state)
 	}
 }
 
+static void takes_other_tags(void **state)
+{
+	static const char *const tags[] = { ": ", ":WARN: ", ":INFO: ", ":INFO: debug: " };
+	static const char *const usual[] = { ": ", ": warn: ", ": info: ", ": debug: " };
+	struct sink *s = *state;
+
+	log_setup(s->in, LOG_DEBUG, "kata");
+	log_tags(tags);
+	log_error("e");
+	assert_string_equal(logged(s), "kata: e\n");
+	log_warn("w");
+	assert_string_equal(logged(s), "kata:WARN: w\n");
+	log_info("i");
+	assert_string_equal(logged(s), "kata:INFO: i\n");
+	log_tags(usual);
+	log_info("i");
+	assert_string_equal(logged(s), "kata: info: i\n");
+}
+
 static void parses_levels(void **state UNUSED)
 {
 	assert_int_equal(log_level_parse("error"), LOG_ERROR);
@@ -155,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(names_the_level, sink_open, sink_close),
 		cmocka_unit_test_setup_teardown(keeps_to_the_level, sink_open, sink_close),
+		cmocka_unit_test_setup_teardown(takes_other_tags, sink_open, sink_close),
 		cmocka_unit_test(parses_levels),
 		cmocka_unit_test_setup_teardown(one_line_an_event, sink_open, sink_close),
 		cmocka_unit_test_setup_teardown(long_lines_are_cut, sink_open, sink_close),

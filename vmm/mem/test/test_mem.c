@@ -257,6 +257,8 @@ static void shares_a_memfd(void **state UNUSED)
 	assert_ptr_not_equal(peer, MAP_FAILED);
 	assert_int_equal(mem_write(&mem, LOW + MiB, "hello", 6), 0);
 	assert_string_equal(peer + MiB, "hello");
+	assert_int_equal(ftruncate(mem.region[0].memfd, 0), -1); /* the peer can't, either */
+	assert_int_equal(ftruncate(mem.region[0].memfd, 4 * MiB), -1);
 	munmap(peer, 2 * MiB);
 	mem_fini(&mem);
 }

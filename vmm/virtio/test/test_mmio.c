@@ -241,6 +241,28 @@ static void a_queue_may_move_before_driver_ok(void **state)
 	works(f, 0);
 }
 
+/* The machine lowers the line just after the device raised it anew, and had it taken as raised. */
+static void lower_too_late(void *ctx, uint64_t gpa UNUSED)
+{
+	struct driver *d = ctx;
+
+	virtio_config_changed(d->dev);
+	assert_true(driver_take_irq(d));
+}
+
+static void a_raise_while_it_is_lowered_is_made_again(void **state)
+{
+	struct fix *f = *state;
+
+	driver_start(&f->d, 0, 1, TOY_SIZE);
+	virtio_notify(&f->toy->dev, 0);
+	assert_true(driver_take_irq(&f->d));
+	f->d.host.lower = lower_too_late;
+	driver_set(&f->d, VIRTIO_MMIO_INTERRUPT_ACK, VIRTIO_MMIO_INT_VRING);
+	assert_true(driver_take_irq(&f->d));
+	f->d.host.lower = NULL;
+}
+
 static void interrupts_are_acknowledged(void **state)
 {
 	struct fix *f = *state;
@@ -426,6 +448,7 @@ int main(void)
 		T(queue_sizes),
 		T(a_queue_may_move_before_driver_ok),
 		T(interrupts_are_acknowledged),
+		T(a_raise_while_it_is_lowered_is_made_again),
 		T(configuration_changes),
 		T(writes_reach_the_device),
 		T(pauses_and_resumes),

@@ -1,0 +1,42 @@
+/*
+ * sampan-stratovirt: what Kata's [hypervisor.stratovirt] has as its path. Words in, a machine,
+ * status out; the rest is in options.h, config.h, life.h and front.h.
+ */
+#include <fcntl.h>
+#include "shim/stratovirt/front.h"
+
+/*
+ * A standard stream that the caller closed would be the number of the next file opened, and the log
+ * would be written there.
+ */
+static void fill_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	AUTO_FREE struct sv_options *options = calloc(1, sizeof(*options));
+	struct err err = { 0 };
+	int status = FRONT_OK;
+
+	fill_streams();
+	if (!options)
+		return front_error(FRONT_ERROR, "out of memory");
+	if (sv_options_parse(options, argc - 1, argv + 1, &err))
+		status = front_error(FRONT_USAGE, err.msg);
+	else if (options->help)
+		sv_options_help(stdout);
+	else if (options->version)
+		printf(FRONT_NAME " %s\n", SAMPAN_VERSION);
+	else
+		status = front_run(options);
+	sv_options_free(options);
+	return status;
+}
