@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -139,6 +140,21 @@ int cgroup_kill(const char *root, const char *path, struct err *err)
 		return dir;
 	rc = cgroup_write(dir, "cgroup.kill", "1");
 	return rc ? fail(err, rc, "kill the processes of the cgroup %s", path) : 0;
+}
+
+void cgroup_signal(const char *root, const char *path, pid_t except, int sig)
+{
+	struct err ignored;
+	AUTO_FD dir = cgroup_open(root, path, &ignored);
+	AUTO_FREE char *text = dir < 0 ? NULL : cgroup_read(dir, "cgroup.procs");
+	char *rest = text, *line;
+
+	while (rest && (line = strsep(&rest, "\n"))) {
+		long pid = strtol(line, NULL, 10);
+
+		if (pid > 1 && pid != except)
+			kill((pid_t)pid, sig);
+	}
 }
 
 /* A group whose cpuset was never limited follows its parent by itself, and a container's limit is

@@ -27,6 +27,9 @@ int cgroup_network_stats(pid_t pid, Grpc__StatsContainerResponse *response, stru
 int cgroup_freeze(const char *root, const char *path, bool frozen, struct err *err) MUST_USE;
 int cgroup_kill(const char *root, const char *path, struct err *err) MUST_USE;
 
+/* Sends a signal to the processes of the group itself (not of groups in it), except one. */
+void cgroup_signal(const char *root, const char *path, pid_t except, int sig);
+
 /* Widens cpuset limits after CPUs came online; removes a container's group (what is in it has
  * ended). */
 int cgroup_refresh_cpus(const char *root, struct err *err) MUST_USE;

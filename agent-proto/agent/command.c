@@ -24,7 +24,7 @@ extern char **environ;
 struct running {
 	const struct command *cmd;
 	struct reap_child child;
-	int in, out, err;	   /* our ends; -1: closed */
+	int in, out, err;		    /* our ends; -1: closed */
 	int child_in, child_out, child_err; /* its ends; -1 when not ours to close */
 	int null;
 	size_t written;

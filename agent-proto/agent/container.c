@@ -41,6 +41,37 @@ void container_process_ended(struct container *c, struct process *p)
 		c->state = CONTAINER_STOPPED;
 }
 
+static void unlink_from(struct container **list, struct container *c)
+{
+	while (*list && *list != c)
+		list = &(*list)->next;
+	if (*list)
+		*list = c->next;
+}
+
+void container_remove(struct container *c)
+{
+	struct sandbox *s = c->a->sandbox;
+	struct process *next;
+
+	unlink_from(&s->containers, c);
+	c->gone = true;
+	c->next = s->leaving;
+	s->leaving = c;
+	for (struct process *p = c->processes; p; p = next) {
+		next = p->next;
+		if (p->state != PROCESS_RUNNING)
+			process_free(p);
+	}
+	container_settle(c);
+}
+
+void container_settle(struct container *c)
+{
+	if (c->gone && !c->processes)
+		container_free(c);
+}
+
 struct container *container_new(struct agent *a, const char *id)
 {
 	size_t len = strlen(id) + 1;
@@ -58,11 +89,9 @@ struct container *container_new(struct agent *a, const char *id)
 
 void container_free(struct container *c)
 {
-	for (struct container **at = &c->a->sandbox->containers; *at; at = &(*at)->next)
-		if (*at == c) {
-			*at = c->next;
-			break;
-		}
+	struct sandbox *s = c->a->sandbox;
+
+	unlink_from(c->gone ? &s->leaving : &s->containers, c);
 	while (c->processes)
 		process_free(c->processes);
 	free(c);
@@ -70,13 +99,14 @@ void container_free(struct container *c)
 
 bool container_name_ok(const char *id)
 {
-	size_t len = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+	size_t len = strspn(id,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
 	return len && !id[len] && len <= NAME_LEN_MAX && !strchr("_.-", *id);
 }
 
-struct container *container_for(
-	struct agent *a, struct ttrpc_call *call, const char *id, enum container_state least)
+struct container *container_for(struct agent *a, struct ttrpc_call *call, const char *id,
+	enum container_state least)
 {
 	struct container *c = container_find(a, id);
 
@@ -92,8 +122,8 @@ struct container *container_for(
 	return c;
 }
 
-struct process *process_for(
-	struct agent *a, struct ttrpc_call *call, const char *id, const char *exec_id)
+struct process *process_for(struct agent *a, struct ttrpc_call *call, const char *id,
+	const char *exec_id)
 {
 	struct container *c = container_for(a, call, id, CONTAINER_CREATING);
 	struct process *p = c ? container_process(c, exec_id) : NULL;

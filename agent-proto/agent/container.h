@@ -30,6 +30,7 @@ struct container {
 	enum container_state state;
 	unsigned ops;		  /* operations under way */
 	struct operation *remove; /* waits for them */
+	bool gone; /* removed; waits for the end of its last processes, which have been killed */
 	bool shares_pid_ns;
 	pid_t pid; /* of its first process, as long as that runs; otherwise 0 */
 	char id[];
@@ -61,16 +62,21 @@ struct process *container_init(struct container *c); /* NULL: it has been waited
 struct process *container_process(struct container *c, const char *exec_id);
 void container_process_ended(struct container *c, struct process *p);
 struct container *container_new(struct agent *a, const char *id); /* NULL: no memory */
-void container_free(struct container *c); /* out of the table, with its processes */
+
+/* Out of the table. It is freed when its processes have ended, so that who waits for them learns
+ * how. */
+void container_remove(struct container *c);
+void container_settle(struct container *c); /* one of its processes has been freed */
+void container_free(struct container *c);   /* at once, with its processes */
 
 /* Whether a name may be part of a path: letters, digits, "_.-", the first a letter or digit. */
 bool container_name_ok(const char *id);
 
 /* For handlers: NULL after the call has been failed. */
-struct container *container_for(
-	struct agent *a, struct ttrpc_call *call, const char *id, enum container_state least);
-struct process *process_for(
-	struct agent *a, struct ttrpc_call *call, const char *id, const char *exec_id);
+struct container *container_for(struct agent *a, struct ttrpc_call *call, const char *id,
+	enum container_state least);
+struct process *process_for(struct agent *a, struct ttrpc_call *call, const char *id,
+	const char *exec_id);
 
 /* container may be NULL. NULL after the call has been failed. */
 struct operation *operation_new(struct agent *a, struct container *c, struct ttrpc_call *call,

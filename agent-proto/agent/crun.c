@@ -118,8 +118,8 @@ static bool log_error_line(const char *path, char *out, size_t len)
 static int crun(struct run *run, const char *const *words, const struct crun_process *stdio,
 	unsigned timeout_ms, struct err *err)
 {
-	const char *argv[ARGS_MAX] = { run->a->config.crun, "--root", run->root,
-		"--cgroup-manager", "cgroupfs", "--log", run->log, "--log-format", "json" };
+	const char *argv[ARGS_MAX] = { run->a->config.crun, "--root", run->root, "--cgroup-manager",
+		"cgroupfs", "--log", run->log, "--log-format", "json" };
 	struct command cmd = { .argv = argv, .in = -1, .out = -1, .timeout_ms = timeout_ms };
 	char said[400];
 	size_t n = 9;
@@ -233,8 +233,8 @@ static int open_pipes(struct agent *a, struct crun_process *ours, struct crun_pr
 }
 
 /* create or exec: the same files, streams and answer. */
-static int launch(struct run *run, const char *const *words, json_t *input,
-	struct crun_process *p, struct err *err)
+static int launch(struct run *run, const char *const *words, json_t *input, struct crun_process *p,
+	struct err *err)
 {
 	struct crun_process its;
 	int rc = write_json(run->input, input, err);

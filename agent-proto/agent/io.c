@@ -24,6 +24,19 @@ static void kill_all(struct agent *a, struct container *c, struct ttrpc_call *ca
 		ttrpc_fail(call, TTRPC_INTERNAL, "%s", NO_INIT);
 }
 
+/* Without a process's name the signal is for the container: its first process gets it and those
+ * that this one has made. */
+static int signal_all(struct agent *a, struct container *c, struct process *init, int sig)
+{
+	char path[160];
+	int rc = process_signal(init, sig);
+
+	cgroup_container_path(path, sizeof(path), c->id);
+	if (init->state == PROCESS_RUNNING)
+		cgroup_signal(a->config.cgroup_root, path, init->pid, sig);
+	return rc;
+}
+
 void serve_signal_process(void *arg, struct ttrpc_call *call, const ProtobufCMessage *message)
 {
 	const Grpc__SignalProcessRequest *request = (const void *)message;
@@ -47,7 +60,8 @@ void serve_signal_process(void *arg, struct ttrpc_call *call, const ProtobufCMes
 		ttrpc_fail(call, TTRPC_INTERNAL, "%s", *request->exec_id ? NO_EXEC : NO_INIT);
 		return;
 	}
-	rc = process_signal(p, (int)request->signal);
+	rc = *request->exec_id ? process_signal(p, (int)request->signal)
+			       : signal_all(arg, c, p, (int)request->signal);
 	if (rc)
 		ttrpc_fail(call, TTRPC_INTERNAL, "signal %u: %s", request->signal, strerror(-rc));
 	else

@@ -111,8 +111,8 @@ static void find_pid_ns(struct agent *a, struct operation *op)
 		}
 }
 
-static bool may_create(
-	struct agent *a, struct ttrpc_call *call, const Grpc__CreateContainerRequest *request)
+static bool may_create(struct agent *a, struct ttrpc_call *call,
+	const Grpc__CreateContainerRequest *request)
 {
 	unsigned n = 0;
 
@@ -139,6 +139,7 @@ void serve_create_container(void *arg, struct ttrpc_call *call, const ProtobufCM
 	const Grpc__CreateContainerRequest *request = (const void *)message;
 	struct agent *a = arg;
 	struct operation *op;
+	bool first = !a->sandbox->containers; /* others may share its pid namespace */
 	struct container *c;
 
 	if (!may_create(a, call, request))
@@ -160,7 +161,7 @@ void serve_create_container(void *arg, struct ttrpc_call *call, const ProtobufCM
 	op->end = end_create;
 	if (request->sandbox_pidns)
 		find_pid_ns(a, op);
-	c->shares_pid_ns = request->sandbox_pidns;
+	c->shares_pid_ns = request->sandbox_pidns || first;
 	operation_start(op);
 }
 
@@ -212,8 +213,7 @@ static void end_remove(struct operation *op)
 		return;
 	}
 	oom_unwatch(op->a->oom, c->id);
-	reap_now(op->a->reaper); /* so that who waits for its processes learns how they ended */
-	container_free(c);
+	container_remove(c);
 }
 
 void serve_remove_container(void *arg, struct ttrpc_call *call, const ProtobufCMessage *message)
@@ -281,8 +281,9 @@ void serve_exec_process(void *arg, struct ttrpc_call *call, const ProtobufCMessa
 {
 	const Grpc__ExecProcessRequest *request = (const void *)message;
 	struct container *c = container_for(arg, call, request->container_id, CONTAINER_CREATED);
-	struct operation *op = c && may_exec(c, call, request) ? operation_new(arg, c, call, message)
-							       : NULL;
+	struct operation *op = c && may_exec(c, call, request)
+		? operation_new(arg, c, call, message)
+		: NULL;
 
 	if (!op)
 		return;

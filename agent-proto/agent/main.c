@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include "agent/agent.h"
 #include "agent/cgroup.h"
 #include "agent/console.h"
@@ -43,8 +44,9 @@ static void read_cmdline(char *buf, size_t len)
 
 static int listen_vsock(uint32_t port, int *out, struct err *err)
 {
-	struct sockaddr_vm sa = {
-		.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port };
+	struct sockaddr_vm sa = { .svm_family = AF_VSOCK,
+		.svm_cid = VMADDR_CID_ANY,
+		.svm_port = port };
 	AUTO_FD fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(fd, 64))
@@ -58,7 +60,7 @@ static int listen_at(struct running *run, int *fd, struct err *err)
 {
 	const char *address = run->a.config.server, *port;
 	unsigned long n;
-	char *end;
+	char *end = NULL;
 
 	if (!strncmp(address, "unix://", 7)) {
 		int rc = sock_listen(&run->socket, address + 7, "the agent's socket", err);
@@ -68,7 +70,7 @@ static int listen_at(struct running *run, int *fd, struct err *err)
 	}
 	port = strrchr(address, ':');
 	n = port ? strtoul(port + 1, &end, 10) : 0;
-	if (strncmp(address, "vsock://", 8) != 0 || !n || n >= UINT32_MAX || *end)
+	if (strncmp(address, "vsock://", 8) != 0 || !n || n >= UINT32_MAX || !end || *end)
 		return failx(err, -EINVAL, "%s: not an address to listen at", address);
 	return listen_vsock((uint32_t)n, fd, err);
 }
@@ -110,8 +112,9 @@ static void open_ports(struct running *run)
 		(listen_vsock(c->debug_console_port, &fd, &err) ||
 			debug_console_new(&run->console, &run->a, fd, &err)))
 		log_warn("no debug console: %s", err.msg);
-	if (c->log_port && (listen_vsock(c->log_port, &fd, &err) ||
-				   log_port_new(&run->log_port, &run->a, fd, &err)))
+	if (c->log_port &&
+		(listen_vsock(c->log_port, &fd, &err) ||
+			log_port_new(&run->log_port, &run->a, fd, &err)))
 		log_warn("no log port: %s", err.msg);
 }
 
@@ -127,8 +130,8 @@ static int make_agent(struct running *run, struct err *err)
 			 err)) ||
 		(rc = oom_new(&a->oom, a->loop, sandbox_oom, a, err)) ||
 		(rc = sandbox_new(&a->sandbox, a, err)) ||
-		(rc = ttrpc_server_new(
-			 &a->server, a->loop, agent_services(), AGENT_SERVICES, a, err)) ||
+		(rc = ttrpc_server_new(&a->server, a->loop, agent_services(), AGENT_SERVICES, a,
+			 err)) ||
 		(rc = watch_signals(run, err)));
 	return rc;
 }
@@ -168,6 +171,15 @@ static void free_agent(struct running *run)
 	sock_unlisten(&run->socket);
 }
 
+static void say_serving(struct running *run)
+{
+	struct timespec up;
+
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	log_info("serving at %s, %lld.%03ld s after the kernel began", run->a.config.server,
+		(long long)up.tv_sec, up.tv_nsec / 1000000);
+}
+
 static int serve(struct running *run, struct err *err)
 {
 	int fd, rc = listen_at(run, &fd, err);
@@ -181,7 +193,7 @@ static int serve(struct running *run, struct err *err)
 	if (rc)
 		return rc;
 	open_ports(run);
-	log_info("serving at %s", run->a.config.server);
+	say_serving(run);
 	loop_run(run->a.loop);
 	if (!run->a.config.init)
 		free_agent(run);

@@ -10,15 +10,14 @@
 
 #define DRAIN_NS UINT64_C(500000000)
 
+/* Whoever was told, it is told once. */
 static void answer_waiters(struct process *p)
 {
-	struct ttrpc_call *call = unpark(&p->waiters);
 	Grpc__WaitProcessResponse response = GRPC__WAIT_PROCESS_RESPONSE__INIT;
+	struct ttrpc_call *call;
 
-	if (!call)
-		return;
 	response.status = p->exit_status;
-	for (; call; call = unpark(&p->waiters))
+	while ((call = unpark(&p->waiters)))
 		ttrpc_reply(call, &response.base);
 	process_free(p);
 }
@@ -36,16 +35,21 @@ static void on_drained(struct timer *t)
 static void on_ended(struct reap_watch *w, int status)
 {
 	struct process *p = container_of(w, struct process, reap);
+	struct container *c = p->container;
 
 	p->state = PROCESS_ENDED;
 	p->exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-	log_info("process %.64s of %.64s ended with %d", p->id, p->container->id, p->exit_status);
+	log_info("process %.64s of %.64s ended with %d", p->id, c->id, p->exit_status);
 	if (timer_init(p->a->loop, &p->drain, on_drained))
 		on_drained(&p->drain);
 	else
 		timer_set(&p->drain, DRAIN_NS, 0);
-	container_process_ended(p->container, p);
-	answer_waiters(p);
+	container_process_ended(c, p);
+	if (p->waiters.first)
+		answer_waiters(p);
+	else if (c->gone)
+		process_free(p);
+	container_settle(c);
 }
 
 struct process *process_new(struct agent *a, struct container *c, const char *id, bool tty)

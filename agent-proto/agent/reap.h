@@ -32,7 +32,7 @@ void reap_release(struct reaper *r);
 void reap_watch(struct reaper *r, struct reap_watch *w);
 void reap_unwatch(struct reaper *r, struct reap_watch *w);
 
-/* All that have ended by now, without waiting for the signal. Loop thread. */
+/* All that have ended by now, without waiting for the signal. Loop thread. For tests. */
 void reap_now(struct reaper *r);
 
 /* A program run to its end, from a worker thread. */

@@ -15,6 +15,7 @@
 #include "agent/storage.h"
 
 #define LAST_WORDS_NS	  UINT64_C(1000000000)
+#define LAST_ENDS_NS	  UINT64_C(200000000) /* of killed processes that somebody waits for */
 #define RESOLV_CONF	  "/etc/resolv.conf"
 #define MODPROBE_TIMEOUT  30000
 #define MODULE_PARAMS_MAX 32
@@ -49,6 +50,8 @@ void sandbox_free(struct sandbox *s)
 		return;
 	while (s->containers)
 		container_free(s->containers);
+	while (s->leaving)
+		container_free(s->leaving);
 	while (s->noom_events)
 		free(s->oom_events[--s->noom_events]);
 	timer_fini(s->a->loop, &s->last_words);
@@ -195,7 +198,7 @@ static void say_last_words(void *arg)
 {
 	struct sandbox *s = arg;
 
-	timer_set(&s->last_words, s->a->config.init ? LAST_WORDS_NS : 1, 0);
+	timer_set(&s->last_words, s->a->config.init ? LAST_WORDS_NS : LAST_ENDS_NS, 0);
 }
 
 static void end_destroy_sandbox(struct operation *op)
@@ -203,9 +206,8 @@ static void end_destroy_sandbox(struct operation *op)
 	struct sandbox *s = op->a->sandbox;
 	struct ttrpc_call *call;
 
-	reap_now(op->a->reaper);
 	while (s->containers)
-		container_free(s->containers);
+		container_remove(s->containers);
 	while ((call = unpark(&s->oom_waiters)))
 		ttrpc_fail(call, TTRPC_INTERNAL, "\"\"");
 	ttrpc_reply(op->call, op->response);

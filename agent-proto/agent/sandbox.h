@@ -17,7 +17,8 @@ struct sandbox {
 	struct agent *a;
 	enum sandbox_state state;
 	struct container *containers;
-	unsigned ops; /* of all containers and of the sandbox */
+	struct container *leaving; /* removed ones whose processes have not ended yet */
+	unsigned ops;		   /* of all containers and of the sandbox */
 	struct operation *destroy; /* waits for them */
 	struct timer last_words;
 	char ipc_ns[96], uts_ns[96]; /* empty: containers have their own */

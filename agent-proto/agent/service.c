@@ -60,8 +60,8 @@ static void serve_blocking(void *arg, struct ttrpc_call *call, const ProtobufCMe
 	operation_start(op);
 }
 
-static void serve_check(
-	void *arg UNUSED, struct ttrpc_call *call, const ProtobufCMessage *message UNUSED)
+static void serve_check(void *arg UNUSED, struct ttrpc_call *call,
+	const ProtobufCMessage *message UNUSED)
 {
 	Grpc__HealthCheckResponse response = GRPC__HEALTH_CHECK_RESPONSE__INIT;
 
@@ -69,8 +69,8 @@ static void serve_check(
 	ttrpc_reply(call, &response.base);
 }
 
-static void serve_version(
-	void *arg UNUSED, struct ttrpc_call *call, const ProtobufCMessage *message UNUSED)
+static void serve_version(void *arg UNUSED, struct ttrpc_call *call,
+	const ProtobufCMessage *message UNUSED)
 {
 	char protocol[] = PROTOCOL_VERSION, version[] = SAMPAN_VERSION;
 	Grpc__VersionCheckResponse response;

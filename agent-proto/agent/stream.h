@@ -14,10 +14,10 @@
 struct output {
 	struct loop *loop;
 	struct watch watch;
-	int fd; /* -1: it has ended */
-	int error;    /* how it has ended, for a terminal */
+	int fd;	   /* -1: it has ended */
+	int error; /* how it has ended, for a terminal */
 	bool tty;
-	bool expired; /* its process ended a while ago: no bytes now means no bytes */
+	bool expired;		    /* its process ended a while ago: no bytes now means no bytes */
 	struct parked_list readers; /* ReadStreamRequest */
 };
 

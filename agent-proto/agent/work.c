@@ -18,9 +18,9 @@ struct queue {
 struct workers {
 	struct loop *loop;
 	struct deferred deliver;
-	pthread_mutex_t lock;  /* guards all below */
-	pthread_cond_t wake;   /* there is work, or the end */
-	pthread_cond_t gone;   /* a thread has ended */
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t wake;  /* there is work, or the end */
+	pthread_cond_t gone;  /* a thread has ended */
 	struct queue todo, done;
 	unsigned threads, idle;
 	bool ending;

@@ -5,6 +5,7 @@
  * Agent and client share one loop. Real containers are in the stories.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
@@ -44,7 +45,7 @@ static const char fake_crun[] =
 	"  esac\n"
 	"  shift\n"
 	"done\n"
-	"mkdir -p \"$root\"\n"
+	"mkdir -p \"$root\"; exec 3<&0\n"
 	"script() { sed -n 's/.*\"args\":\\[\"sh\",\"-c\",\"\\([^\"]*\\)\"\\].*/\\1/p' \"$1\"; }\n"
 	"fails() { echo \"{\\\"msg\\\":\\\"$1\\\",\\\"level\\\":\\\"error\\\"}\" >\"$log\"; exit 1; }\n"
 	"case $word in\n"
@@ -52,14 +53,14 @@ static const char fake_crun[] =
 	"  what=$(script \"$bundle/config.json\")\n"
 	"  [ \"$what\" != fail ] || fails 'the file was not found'\n"
 	"  mkfifo \"$root/$id\"\n"
-	"  setsid sh -c 'read -r go <\"$1\"; exec sh -c \"$2\"' - \"$root/$id\" \"$what\" &\n"
+	"  sh -c 'read -r go <\"$1\"; exec sh -c \"$2\"' - \"$root/$id\" \"$what\" <&3 3<&- &\n"
 	"  echo $! >\"$pidfile\"; echo $! >\"$root/$id.pid\" ;;\n"
 	"start) echo go >\"$root/$id\" ;;\n"
 	"exec)\n"
 	"  what=$(script \"$process\")\n"
 	"  [ \"$what\" != fail ] || fails 'the file was not found'\n"
 	"  [ \"$what\" != early ] || { sh -c 'exit 6' & echo $! >\"$pidfile\"; exit 0; }\n"
-	"  setsid sh -c \"$what\" & echo $! >\"$pidfile\" ;;\n"
+	"  sh -c \"$what\" <&3 3<&- & echo $! >\"$pidfile\" ;;\n"
 	"update) grep -q shares \"$process\" || fails 'nothing to update' ;;\n"
 	"delete) [ ! -e \"$root/$id.pid\" ] || { kill -9 \"$(cat \"$root/$id.pid\")\" 2>/dev/null;\n"
 	"  rm -f \"$root/$id\" \"$root/$id.pid\"; } ;;\n"
@@ -97,8 +98,8 @@ static struct ttrpc_client *connect_client(struct fix *f)
 	struct err err;
 	int fds[2];
 
-	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+		0);
 	assert_int_equal(ttrpc_server_adopt(f->a.server, fds[0], &err), 0);
 	assert_int_equal(ttrpc_client_new(&client, f->a.loop, fds[1], NULL, NULL, &err), 0);
 	return client;
@@ -108,7 +109,7 @@ static int fix_new(void **state)
 {
 	struct fix *f = calloc(1, sizeof(*f));
 	struct agent *a = &f->a;
-	char path[64];
+	char path[80];
 	struct err err;
 
 	snprintf(f->dir, sizeof(f->dir), "/tmp/sampan-life-XXXXXX");
@@ -125,7 +126,8 @@ static int fix_new(void **state)
 		reaper_new(&a->reaper, a->loop, &err) || workers_new(&a->workers, a->loop, &err) ||
 		uevents_new(&a->uevents, a->loop, &err) ||
 		storages_new(&a->storages, &a->config, a->uevents, a->loop, a->workers, &err) ||
-		oom_new(&a->oom, a->loop, sandbox_oom, a, &err) || sandbox_new(&a->sandbox, a, &err) ||
+		oom_new(&a->oom, a->loop, sandbox_oom, a, &err) ||
+		sandbox_new(&a->sandbox, a, &err) ||
 		ttrpc_server_new(&a->server, a->loop, agent_services(), AGENT_SERVICES, a, &err)) {
 		print_error("%s\n", err.msg);
 		return -1;
@@ -135,8 +137,8 @@ static int fix_new(void **state)
 	return 0;
 }
 
-static int remove_one(
-	const char *path, const struct stat *st UNUSED, int flag UNUSED, struct FTW *ftw UNUSED)
+static int remove_one(const char *path, const struct stat *st UNUSED, int flag UNUSED,
+	struct FTW *ftw UNUSED)
 {
 	return remove(path);
 }
@@ -182,7 +184,8 @@ static void on_answer(void *arg, struct ttrpc_answer *answer)
 	}
 	if (answer->response &&
 		answer->response->descriptor == &grpc__wait_process_response__descriptor)
-		c->status = ((const Grpc__WaitProcessResponse *)(const void *)answer->response)->status;
+		c->status =
+			((const Grpc__WaitProcessResponse *)(const void *)answer->response)->status;
 	if (answer->response &&
 		answer->response->descriptor == &grpc__write_stream_response__descriptor)
 		c->len = ((const Grpc__WriteStreamResponse *)(const void *)answer->response)->len;
@@ -191,8 +194,8 @@ static void on_answer(void *arg, struct ttrpc_answer *answer)
 }
 
 /* Begins a call; request is JSON, with '-quoted words. */
-static struct called *begin(
-	struct fix *f, struct ttrpc_client *client, const char *method, const char *request)
+static struct called *begin(struct fix *f, struct ttrpc_client *client, const char *method,
+	const char *request)
 {
 	const ProtobufCServiceDescriptor *service = &grpc__agent_service__descriptor;
 	const ProtobufCMethodDescriptor *d =
@@ -266,7 +269,8 @@ static void read_is(struct fix *f, const char *method, const char *process, cons
 	char request[200];
 	struct called *c;
 
-	snprintf(request, sizeof(request), "{'container_id':'c','exec_id':'%s','len':32768}", process);
+	snprintf(request, sizeof(request), "{'container_id':'c','exec_id':'%s','len':32768}",
+		process);
 	c = CALL(method, request);
 	assert_int_equal(c->code, 0);
 	assert_string_equal(c->data, want);
@@ -381,11 +385,11 @@ static void held_pipe(void **state)
 	int64_t began;
 
 	container(f, "sleep 100");
-	execute(f, "p", "(sleep 3) & echo said");
+	execute(f, "p", "sleep 30 & echo said");
 	began = reap_now_ms();
 	read_is(f, "ReadStdout", "p", "said\n");
 	read_is(f, "ReadStdout", "p", "");
-	assert_in_range(reap_now_ms() - began, 400, 2000);
+	assert_in_range(reap_now_ms() - began, 400, 15000);
 	read_is(f, "ReadStderr", "p", "");
 	wait_is(f, "p", 0);
 }
@@ -398,14 +402,14 @@ static void caller_goes(void **state)
 	struct called *c[3];
 
 	container(f, "sleep 100");
-	execute(f, "p", "sleep 0.5; echo late; exit 5");
+	execute(f, "p", "sleep 2; echo late; exit 5");
 	c[0] = begin(f, other, "WaitProcess", "{'container_id':'c','exec_id':'p'}");
 	c[1] = begin(f, other, "ReadStdout", "{'container_id':'c','exec_id':'p','len':100}");
 	c[2] = begin(f, other, "GetOOMEvent", "{}");
 	turn(f, 100);
 	assert_false(c[0]->ended || c[1]->ended || c[2]->ended);
 	ttrpc_client_free(other);
-	turn(f, 700);
+	turn(f, 2200);
 	read_is(f, "ReadStdout", "p", "late\n");
 	wait_is(f, "p", 5);
 	for (size_t i = 0; i < 3; i++)
@@ -438,11 +442,14 @@ static void many_wait(void **state)
 static void full_pipe(void **state)
 {
 	struct fix *f = *state;
-	char *request = malloc(300000);
+	char *request = malloc(300000), fifo[64], script[100];
 	struct called *c[4], *closed;
 	size_t at;
 
-	container(f, "sleep 0.5; wc -c");
+	snprintf(fifo, sizeof(fifo), "%s/go", f->dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	snprintf(script, sizeof(script), "read -r go <%s; wc -c", fifo);
+	container(f, script);
 	at = (size_t)sprintf(request, "{'container_id':'c','exec_id':'c','data':'");
 	memset(request + at, 'A', 200000); /* 150000 bytes of 0 */
 	memcpy(request + at + 200000, "'}", 3);
@@ -451,6 +458,8 @@ static void full_pipe(void **state)
 	closed = begin(f, f->client, "CloseStdin", "{'container_id':'c','exec_id':'c'}");
 	turn(f, 100);
 	assert_false(c[0]->ended || closed->ended);
+	AUTO_FD go = open(fifo, O_RDWR | O_CLOEXEC);
+	assert_int_equal(write(go, "\n", 1), 1);
 	for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
 		assert_int_equal(await(c[i])->len, 150000);
 		free(c[i]);
@@ -473,8 +482,8 @@ static void broken_pipe(void **state)
 		"Broken pipe (os error 32)");
 	/* Removed while somebody waits and reads: they learn of its end. */
 	struct called *w = begin(f, f->client, "WaitProcess", "{'container_id':'c','exec_id':'c'}");
-	struct called *r =
-		begin(f, f->client, "ReadStderr", "{'container_id':'c','exec_id':'c','len':9}");
+	struct called *r = begin(f, f->client, "ReadStderr",
+		"{'container_id':'c','exec_id':'c','len':9}");
 
 	expect(f, "RemoveContainer", "{'container_id':'c'}", 0, NULL);
 	assert_int_equal(await(w)->status, 137);
@@ -486,8 +495,9 @@ static void broken_pipe(void **state)
 static void refused(void **state)
 {
 	struct fix *f = *state;
-	const char *oci = "{'container_id':'c','OCI':{'Process':{'Args':['sh','-c','fail'],'Cwd':'/'},"
-			  "'Root':{'Path':'/'},'Linux':{}}}";
+	const char *oci =
+		"{'container_id':'c','OCI':{'Process':{'Args':['sh','-c','fail'],'Cwd':'/'},"
+		"'Root':{'Path':'/'},'Linux':{}}}";
 
 	expect(f, "CreateContainer", "{'container_id':'c'}", TTRPC_INVALID_ARGUMENT, "no process");
 	expect(f, "CreateContainer", "{'container_id':'a/b'}", TTRPC_INVALID_ARGUMENT, "id");
@@ -495,10 +505,12 @@ static void refused(void **state)
 	expect(f, "StartContainer", "{'container_id':'c'}", TTRPC_INVALID_ARGUMENT, NULL);
 	container(f, "sleep 100");
 	expect(f, "CreateContainer", oci, TTRPC_ALREADY_EXISTS, NULL);
-	expect(f, "ExecProcess", "{'container_id':'c','exec_id':'x'}", TTRPC_INVALID_ARGUMENT, NULL);
+	expect(f, "ExecProcess", "{'container_id':'c','exec_id':'x'}", TTRPC_INVALID_ARGUMENT,
+		NULL);
 	expect(f, "ExecProcess", "{'container_id':'c','exec_id':'../x','process':{}}",
 		TTRPC_INVALID_ARGUMENT, NULL);
-	expect(f, "SignalProcess", "{'container_id':'c','signal':65}", TTRPC_INVALID_ARGUMENT, NULL);
+	expect(f, "SignalProcess", "{'container_id':'c','signal':65}", TTRPC_INVALID_ARGUMENT,
+		NULL);
 	expect(f, "ReadStdout", "{'container_id':'c','exec_id':'x','len':9}", TTRPC_INTERNAL,
 		"NOT_FOUND");
 	expect(f, "UpdateContainer", "{'container_id':'c'}", TTRPC_INVALID_ARGUMENT, NULL);
