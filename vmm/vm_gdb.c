@@ -129,6 +129,9 @@ static int run_vm(struct vm_gdb *g, const struct vcpu *only)
 
 	if (g->vm->state == VM_RUNNING && !only)
 		return 0;
+	/* all are parked; who came to an ebreak and was not told comes to it again, if it is there
+	 */
+	__atomic_store_n(&g->vm->gdb_hit, 0, __ATOMIC_SEQ_CST);
 	g->vm->run_only = only;
 	rc = vm_resume(g->vm, &err);
 	g->vm->run_only = NULL;
@@ -219,6 +222,18 @@ static int stop(void *arg)
 	return 0;
 }
 
+static bool is_ebreak(struct vm_gdb *g, unsigned cpu, uint64_t pc)
+{
+	uint16_t half[2] = { 0, 0 };
+
+	if (each_page(g->vm, cpu, pc, half, sizeof(*half), false))
+		return false;
+	if (half[0] == 0x9002)
+		return true;
+	return half[0] == 0x0073 &&
+		!each_page(g->vm, cpu, pc + 2, &half[1], sizeof(*half), false) && half[1] == 0x0010;
+}
+
 /* Whose ebreak it was. True: the debugger has been told. */
 static bool sort_out(struct vm_gdb *g, unsigned cpu)
 {
@@ -235,7 +250,8 @@ static bool sort_out(struct vm_gdb *g, unsigned cpu)
 		stub_stopped(&g->stub, cpu, SIGNAL_TRAP, !stepped);
 		return true;
 	}
-	if (gdb_reflect_ebreak(v))
+	/* one that has been taken out meanwhile is nobody's */
+	if (is_ebreak(g, cpu, pc) && gdb_reflect_ebreak(v))
 		log_limited(&g->vm->limit, "give vCPU %u its breakpoint exception back", cpu);
 	return false;
 }
@@ -248,8 +264,9 @@ void vm_gdb_hit(struct vm *vm)
 	struct vm_gdb *g = vm->gdb;
 	bool told = false;
 
-	if (!g || !hit || pause_vm(vm))
-		return;
+	if (!g || !hit || pause_vm(vm) || (g->client >= 0 && !g->stub.running))
+		return; /* the debugger has been told of another, and has the machine in its hands
+			 */
 	for (unsigned i = 0; i < vm->cpus && !told; i++)
 		if (hit >> i & 1)
 			told = sort_out(g, i);

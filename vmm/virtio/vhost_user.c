@@ -3,8 +3,9 @@
  * awaited ones when it is sent; answers come in the order of requests, so the bytes that arrive
  * always belong to the first of the list, and without one they are an offence.
  *
- * A ring is given as the back end wants it: size, base, addresses, interrupt, and then the kick
- * descriptor, with which it starts. GET_VRING_BASE stops it.
+ * A ring is given as the back end wants it: size, base, addresses, interrupt, leave to work, and
+ * then the kick descriptor, with which it starts: a kick that it hears before it has leave is lost.
+ * GET_VRING_BASE stops it.
  */
 #define _GNU_SOURCE
 #include "virtio/vhost_user.h"
@@ -200,13 +201,18 @@ static int wait_answers(struct vhost_user *v, unsigned ms)
 
 /* set-up */
 
-static int ask(struct vhost_user *v, uint32_t request)
+static int request(struct vhost_user *v, uint32_t what)
 {
-	struct vhost_user_msg m = { .request = request, .flags = VHOST_USER_VERSION };
-	int rc = await(v, request, 0);
+	struct vhost_user_msg m = { .request = what, .flags = VHOST_USER_VERSION };
+	int rc = await(v, what, 0);
 
-	if (!rc)
-		rc = put(v, &m, NULL, 0);
+	return rc ? rc : put(v, &m, NULL, 0);
+}
+
+static int ask(struct vhost_user *v, uint32_t what)
+{
+	int rc = request(v, what);
+
 	return rc ? rc : wait_answers(v, v->patience_ms);
 }
 
@@ -274,10 +280,8 @@ int vhost_user_open(struct vhost_user *v, int fd, const char *who, unsigned nque
 
 static void give_up(struct vhost_user *v)
 {
-	if (v->dev) {
+	if (v->dev)
 		loop_remove(v->dev->loop, &v->watch);
-		timer_set(&v->timer, 0, 0);
-	}
 	auto_fd_close(&v->fd);
 	v->fd = -1;
 	v->nawaited = 0;
@@ -301,43 +305,21 @@ static void heard(struct watch *w, uint32_t events UNUSED)
 {
 	struct vhost_user *v = container_of(w, struct vhost_user, watch);
 	struct virtio_dev *dev = v->dev;
-	int rc = 0;
+	int rc;
 
 	virtio_lock(dev);
-	if (w->added) {
-		do
-			rc = take_answer(v);
-		while (rc > 0);
-		if (rc < 0)
-			lost(v, rc);
-		else if (!v->nawaited)
-			timer_set(&v->timer, 0, 0);
-	}
-	virtio_unlock(dev);
-}
-
-static void overdue(struct timer *t)
-{
-	struct vhost_user *v = container_of(t, struct vhost_user, timer);
-	struct virtio_dev *dev = v->dev;
-
-	virtio_lock(dev);
-	if (v->fd >= 0 && v->nawaited && now_ms() >= v->deadline)
-		lost(v, -ETIMEDOUT);
+	rc = w->added ? take_answer(v) : 0; /* nothing is awaited */
+	if (rc)
+		lost(v, rc);
 	virtio_unlock(dev);
 }
 
 int vhost_user_attach(struct vhost_user *v, struct virtio_dev *dev, struct err *err)
 {
-	int rc = timer_init(dev->loop, &v->timer, overdue);
+	int rc = loop_add(dev->loop, &v->watch, v->fd, EPOLLIN, heard);
 
 	if (rc)
 		return fail(err, rc, "%s: watch its back end", dev->label);
-	rc = loop_add(dev->loop, &v->watch, v->fd, EPOLLIN, heard);
-	if (rc) {
-		timer_fini(dev->loop, &v->timer);
-		return fail(err, rc, "%s: watch its back end", dev->label);
-	}
 	v->dev = dev;
 	return 0;
 }
@@ -346,8 +328,6 @@ void vhost_user_close(struct vhost_user *v)
 {
 	if (v->fd >= 0)
 		give_up(v);
-	if (v->dev)
-		timer_fini(v->dev->loop, &v->timer);
 	v->dev = NULL;
 }
 
@@ -369,7 +349,12 @@ static int tell_address(struct vhost_user *v, uint32_t index)
 static int give_ring(struct vhost_user *v, unsigned q)
 {
 	struct virtio_dev *dev = v->dev;
-	int rc = tell_state(v, VHOST_USER_SET_VRING_NUM, q, dev->queue[q].size);
+	int kick = dev->bus->kick_fd(dev, q), rc;
+	uint64_t drop;
+
+	if (read(kick, &drop, sizeof(drop)) > 0) /* it is kicked again when all is set up */
+		log_debug("%s: queue %u was kicked early", dev->label, q);
+	rc = tell_state(v, VHOST_USER_SET_VRING_NUM, q, dev->queue[q].size);
 
 	if (!rc)
 		rc = tell_state(v, VHOST_USER_SET_VRING_BASE, q, dev->queue[q].next_avail);
@@ -380,7 +365,7 @@ static int give_ring(struct vhost_user *v, unsigned q)
 	if (!rc)
 		rc = tell_state(v, VHOST_USER_SET_VRING_ENABLE, q, 1);
 	if (!rc)
-		rc = tell_file(v, VHOST_USER_SET_VRING_KICK, q, dev->bus->kick_fd(dev, q));
+		rc = tell_file(v, VHOST_USER_SET_VRING_KICK, q, kick);
 	return rc;
 }
 
@@ -393,7 +378,7 @@ static int give_memory(struct vhost_user *v)
 	return rc ? rc : tell(v, &m, fds, m.body.memory.nregions);
 }
 
-static int start(struct vhost_user *v)
+static int give_all(struct vhost_user *v)
 {
 	struct virtio_dev *dev = v->dev;
 	uint64_t features = (dev->acked & v->features) | BIT(VHOST_USER_F_PROTOCOL_FEATURES);
@@ -409,6 +394,28 @@ static int start(struct vhost_user *v)
 	return rc;
 }
 
+static unsigned turn_ms(const struct vhost_user *v)
+{
+	return MIN(v->patience_ms, VHOST_USER_TURN_MS);
+}
+
+/* The loop is kept out of it, so that it does not stand at the device's lock meanwhile. */
+static int start(struct vhost_user *v)
+{
+	struct virtio_dev *dev = v->dev;
+	int rc;
+
+	loop_remove(dev->loop, &v->watch);
+	rc = give_all(v);
+	if (!rc && !v->reply_ack) /* what comes after all orders is answered after them */
+		rc = request(v, VHOST_USER_GET_FEATURES);
+	if (!rc)
+		rc = wait_answers(v, turn_ms(v));
+	if (!rc && loop_add(dev->loop, &v->watch, v->fd, EPOLLIN, heard))
+		rc = -EPIPE;
+	return rc;
+}
+
 int vhost_user_start(struct vhost_user *v, struct err *err)
 {
 	struct virtio_dev *dev = v->dev;
@@ -420,10 +427,6 @@ int vhost_user_start(struct vhost_user *v, struct err *err)
 		give_up(v);
 		dev->kernel_queues = 0;
 		return rc;
-	}
-	if (v->nawaited) {
-		v->deadline = now_ms() + v->patience_ms;
-		timer_set(&v->timer, MAX(v->patience_ms, 1) * UINT64_C(1000000), 0);
 	}
 	dev->bus->irq_bypass(dev, true);
 	for (unsigned q = 0; q < dev->nqueues; q++) /* what was kicked before */
@@ -443,19 +446,55 @@ static int ask_position(struct vhost_user *v, unsigned q)
 	return rc ? rc : put(v, &m, NULL, 0);
 }
 
-/* The loop is kept out of it, so that it does not stand at the device's lock meanwhile. */
+/* No request is with the back end. What a driver that lies put there counts as nothing. */
+static bool at_rest(const struct virtio_dev *dev)
+{
+	for (unsigned i = 0; i < dev->nqueues; i++) {
+		const struct queue *q = &dev->queue[i];
+		uint16_t avail, used, left;
+
+		if (!(dev->kernel_queues & BIT(i)) ||
+			mem_read(dev->mem, q->avail + 2, &avail, sizeof(avail)) ||
+			mem_read(dev->mem, q->used + 2, &used, sizeof(used)))
+			continue;
+		left = (uint16_t)(avail - used);
+		if (left && left <= q->size)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Waits for requests that are under way: a ring that is stopped with entries
+ * left in it has virtiofsd (1.13) look at it again and again, so busily that it hears nothing else.
+ */
+static int wait_rest(struct vhost_user *v, unsigned ms)
+{
+	int64_t end = now_ms() + ms;
+	int rc = 0;
+
+	while (rc >= 0 && !at_rest(v->dev) && now_ms() < end) {
+		struct pollfd p = { .fd = v->fd, .events = POLLIN };
+
+		if (poll(&p, 1, 1) > 0)
+			rc = take_answer(v);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* As start(). Half of the time is for requests, half for the answers. */
 static int take_rings(struct vhost_user *v)
 {
 	struct virtio_dev *dev = v->dev;
-	int rc = 0;
+	int rc;
 
 	loop_remove(dev->loop, &v->watch);
-	timer_set(&v->timer, 0, 0);
+	rc = wait_rest(v, turn_ms(v) / 2);
 	for (unsigned q = 0; q < dev->nqueues && !rc; q++)
 		if (dev->kernel_queues & BIT(q))
 			rc = ask_position(v, q);
 	if (!rc)
-		rc = wait_answers(v, MIN(v->patience_ms, VHOST_USER_STOP_MS));
+		rc = wait_answers(v, turn_ms(v) / 2);
 	if (!rc && loop_add(dev->loop, &v->watch, v->fd, EPOLLIN, heard))
 		rc = -EPIPE;
 	return rc;

@@ -3,10 +3,11 @@
  * process, the back end, has the guest's memory mapped and the kick and interrupt eventfds; what is
  * said on the socket are features, memory and rings.
  *
- * Set-up blocks, before the guest runs, for at most patience_ms an answer. After that the event
- * loop waits for nothing: vhost_user_start() sends all there is to say, and the answers are read as
- * they come, each within patience_ms. Only vhost_user_stop() waits, because the rings must be at
- * rest when it returns, and for at most VHOST_USER_STOP_MS in all.
+ * Set-up blocks, before the guest runs, for at most patience_ms an answer. Later a start or a stop
+ * waits for answers, for at most VHOST_USER_TURN_MS in all: a driver's DRIVER_OK and reset wait in
+ * their vCPU's thread, pause and resume in the loop's, while no vCPU runs. A start can't be left to
+ * itself: virtiofsd (1.13) that finds requests in a ring before it is done with the ring's set-up
+ * never gets done. At all other times the loop only listens whether the back end is still there.
  *
  * The back end is not trusted. One that goes away, says what nobody asked, refuses, sends
  * descriptors or keeps silent is given up for good: the socket is closed and the device needs
@@ -21,7 +22,7 @@
 #include "virtio/virtio.h"
 
 #define VHOST_USER_PATIENCE_MS 5000
-#define VHOST_USER_STOP_MS     2000
+#define VHOST_USER_TURN_MS     2000
 #define VHOST_USER_AWAITED     64
 
 struct vhost_user {
@@ -31,15 +32,13 @@ struct vhost_user {
 	unsigned patience_ms;
 	struct virtio_dev *dev;
 	struct watch watch;
-	struct timer timer;
-	int64_t deadline; /* ms; of what is awaited */
 	struct {
 		uint32_t request, index;
 	} awaited[VHOST_USER_AWAITED]; /* answers, in this order */
 	unsigned nawaited;
 	uint8_t in[VHOST_USER_ANSWER]; /* the next one, as far as it has come */
 	size_t nin;
-	uint64_t answer; /* to what was asked last in set-up */
+	uint64_t answer; /* to what was asked last */
 };
 
 /*

@@ -1,7 +1,8 @@
 /*
  * The block device, two queues on a small disk in memory, under any driver: see device.h. The
- * input's first byte says: 1 read-only, 2 threads rather than io_uring. The far side, and the end,
- * is a driver that resets the device and reads a sector, which must work whatever came before.
+ * input's first byte says: 1 read-only, 2 threads rather than io_uring, 4 a replaceable disk (one
+ * queue), which the far side takes out and puts in again. The far side, and the end, is a driver
+ * that resets the device and reads a sector, which must work whatever came before.
  * Nothing that a driver does changes a read-only disk or makes one larger than its last sector.
  */
 #define _GNU_SOURCE
@@ -19,6 +20,38 @@ static void fill(uint8_t *data)
 {
 	for (unsigned i = 0; i < DISK; i++)
 		data[i] = (uint8_t)(i * 7);
+}
+
+struct target {
+	struct world w;
+	int fd;
+	struct vm_disk cfg; /* without a descriptor */
+	bool replaceable, in;
+};
+
+static int make_disk(void)
+{
+	uint8_t data[DISK];
+	int fd = memfd_create("disk", MFD_CLOEXEC);
+
+	fill(data);
+	must(fd >= 0 && write(fd, data, sizeof(data)) == sizeof(data));
+	return fd;
+}
+
+static void put_in(struct target *t)
+{
+	struct vm_disk cfg = t->cfg;
+
+	cfg.fd = dup(t->fd);
+	must(!virtio_blk_plug(t->w.m->dev, &cfg, NULL));
+	t->in = true;
+}
+
+static void take_out(struct target *t)
+{
+	must(!virtio_blk_unplug(t->w.m->dev, NULL));
+	t->in = false;
 }
 
 static void good_read(struct world *w, unsigned count)
@@ -44,16 +77,6 @@ static void good_read(struct world *w, unsigned count)
 	virtio_mmio_resume(w->m);
 }
 
-static int make_disk(void)
-{
-	uint8_t data[DISK];
-	int fd = memfd_create("disk", MFD_CLOEXEC);
-
-	fill(data);
-	must(fd >= 0 && write(fd, data, sizeof(data)) == sizeof(data));
-	return fd;
-}
-
 static void check_disk(int fd, bool readonly)
 {
 	uint8_t want[DISK], got[DISK];
@@ -65,25 +88,45 @@ static void check_disk(int fd, bool readonly)
 	must(!readonly || (st.st_size == DISK && !memcmp(got, want, sizeof(got))));
 }
 
+/* With a replaceable disk: an odd count changes it while the driver's requests are on their way. */
+static void far_side(struct world *w, unsigned count)
+{
+	struct target *t = container_of(w, struct target, w);
+
+	if (t->replaceable && t->in && count & 1) {
+		take_out(t);
+		return;
+	}
+	if (!t->in)
+		put_in(t);
+	good_read(w, count);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t how = size ? *data : 0;
-	int fd = make_disk();
-	struct vm_disk cfg = {
-		.fd = dup(fd),
-		.id = "fuzz",
-		.queues = 2,
-		.readonly = how & 1,
-		.io = how & 2 ? BLOCK_IO_THREADS : BLOCK_IO_AUTO,
+	struct target t = {
+		.fd = make_disk(),
+		.cfg = { .id = "fuzz",
+			.queues = 2,
+			.readonly = how & 1,
+			.io = how & 2 ? BLOCK_IO_THREADS : BLOCK_IO_AUTO },
+		.replaceable = how & 4,
+		.in = !(how & 4),
 	};
-	struct world w;
-	struct virtio_env env = world_new(&w);
+	struct vm_disk cfg = t.cfg;
+	struct virtio_env env = world_new(&t.w);
 	struct virtio_dev *dev = NULL;
 
-	w.far_side = good_read;
-	must(!virtio_blk_new(&dev, &cfg, &env, NULL));
-	world_run(&w, dev, data + !!size, size - !!size);
-	check_disk(fd, how & 1);
-	close(fd);
+	t.w.far_side = far_side;
+	if (t.replaceable) {
+		must(!virtio_blk_slot_new(&dev, &env, NULL));
+	} else {
+		cfg.fd = dup(t.fd);
+		must(!virtio_blk_new(&dev, &cfg, &env, NULL));
+	}
+	world_run(&t.w, dev, data + !!size, size - !!size);
+	check_disk(t.fd, how & 1);
+	close(t.fd);
 	return 0;
 }

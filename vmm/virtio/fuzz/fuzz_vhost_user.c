@@ -41,8 +41,8 @@ static void answer(struct peer *p, uint32_t request, uint64_t value)
 static void acknowledge(struct peer *p)
 {
 	static const uint32_t ring[] = { VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_BASE,
-		VHOST_USER_SET_VRING_ADDR, VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_KICK,
-		VHOST_USER_SET_VRING_ENABLE };
+		VHOST_USER_SET_VRING_ADDR, VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ENABLE,
+		VHOST_USER_SET_VRING_KICK };
 
 	answer(p, VHOST_USER_SET_FEATURES, 0);
 	answer(p, VHOST_USER_SET_MEM_TABLE, 0);

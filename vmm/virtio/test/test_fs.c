@@ -36,17 +36,17 @@ static void share_ram(struct fix *f, bool on)
 }
 
 static int assemble(struct fix *f, struct virtio_dev **dev, const char *tag, unsigned patience,
-	struct err *err)
+	uint64_t protocol, struct err *err)
 {
 	struct virtio_env env = { .mem = &f->d.mem, .loop = f->d.loop, .label = "fs0" };
 	int fd;
 
 	back_pair(&fd, &f->back);
-	back_greets(f->back, UINT64_MAX, UINT64_MAX, 2);
+	back_greets(f->back, UINT64_MAX, protocol, 2);
 	return fs_assemble(dev, fd, "the back end", patience, tag, &env, err);
 }
 
-static void fix_new(struct fix *f, unsigned patience)
+static void fix_with(struct fix *f, unsigned patience, uint64_t protocol)
 {
 	struct virtio_dev *dev;
 	struct err err = { 0 };
@@ -56,10 +56,15 @@ static void fix_new(struct fix *f, unsigned patience)
 	driver_init(&f->d);
 	f->memfd = memfd_create("ram", MFD_CLOEXEC);
 	share_ram(f, true);
-	if (assemble(f, &dev, "box", patience, &err))
+	if (assemble(f, &dev, "box", patience, protocol, &err))
 		fail_msg("%s", err.msg);
 	driver_plug(&f->d, dev);
 	back_forgets(f->back);
+}
+
+static void fix_new(struct fix *f, unsigned patience)
+{
+	fix_with(f, patience, UINT64_MAX);
 }
 
 static void fix_free(struct fix *f)
@@ -73,8 +78,8 @@ static void fix_free(struct fix *f)
 }
 
 static const uint32_t ring_orders[] = { VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_BASE,
-	VHOST_USER_SET_VRING_ADDR, VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_KICK,
-	VHOST_USER_SET_VRING_ENABLE };
+	VHOST_USER_SET_VRING_ADDR, VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ENABLE,
+	VHOST_USER_SET_VRING_KICK };
 
 /* Acknowledges the start of nqueues queues. */
 static void acknowledge(struct fix *f, unsigned nqueues)
@@ -93,8 +98,8 @@ static void positions(struct fix *f, uint16_t hiprio, uint16_t request)
 
 static void start(struct fix *f)
 {
-	driver_start(&f->d, 0, FS_QUEUES, RING);
 	acknowledge(f, FS_QUEUES);
+	driver_start(&f->d, 0, FS_QUEUES, RING);
 	driver_turn(&f->d);
 	assert_false(driver_needs_reset(&f->d));
 	back_forgets(f->back);
@@ -204,8 +209,8 @@ static void hears_ring(struct fix *f, uint32_t q)
 	assert_true(t.m.body.addr.used_user_addr == f->d.q[q].used);
 	assert_true(t.m.body.addr.avail_user_addr == f->d.q[q].avail);
 	hears_file(f, VHOST_USER_SET_VRING_CALL, q, f->d.m->irqfd);
-	hears_file(f, VHOST_USER_SET_VRING_KICK, q, f->d.kick_fd[q]);
 	hears_state(f, VHOST_USER_SET_VRING_ENABLE, q, 1);
+	hears_file(f, VHOST_USER_SET_VRING_KICK, q, f->d.kick_fd[q]);
 }
 
 static void start_tells_everything_in_order(void **state UNUSED)
@@ -215,6 +220,7 @@ static void start_tells_everything_in_order(void **state UNUSED)
 	struct fix f;
 
 	fix_new(&f, LONG);
+	acknowledge(&f, FS_QUEUES);
 	driver_start(&f.d, BIT(VIRTIO_RING_F_EVENT_IDX), FS_QUEUES, RING);
 	hears(&f, VHOST_USER_SET_FEATURES, &t);
 	assert_true(t.m.body.u64 == (BACK_FEATURES | BIT(VIRTIO_RING_F_EVENT_IDX)));
@@ -231,7 +237,6 @@ static void start_tells_everything_in_order(void **state UNUSED)
 	assert_false(back_hears(f.back, &t));
 	assert_int_equal(f.d.dev->kernel_queues, 3);
 	assert_true(driver_get(&f.d, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_VRING);
-	acknowledge(&f, FS_QUEUES);
 	driver_turn(&f.d);
 	assert_false(driver_needs_reset(&f.d));
 	positions(&f, 0, 0);
@@ -259,6 +264,7 @@ static void a_queue_that_is_not_ready_is_not_given(void **state UNUSED)
 	struct fix f;
 
 	fix_new(&f, LONG);
+	acknowledge(&f, 1);
 	driver_start(&f.d, 0, 1, RING);
 	assert_int_equal(f.d.dev->kernel_queues, 1);
 	for (unsigned i = 0; i < 2 + ARRAY_SIZE(ring_orders); i++) {
@@ -266,7 +272,6 @@ static void a_queue_that_is_not_ready_is_not_given(void **state UNUSED)
 		told_free(&t);
 	}
 	assert_false(back_hears(f.back, &t));
-	acknowledge(&f, 1);
 	driver_turn(&f.d);
 	assert_false(driver_needs_reset(&f.d));
 	back_answers(f.back, VHOST_USER_GET_VRING_BASE, 0);
@@ -294,6 +299,7 @@ static void pause_keeps_the_ring_positions(void **state UNUSED)
 	assert_int_equal(f.d.dev->queue[FS_REQUEST].next_avail, 7);
 	assert_int_equal(f.d.dev->queue[FS_REQUEST].next_used, 4);
 	assert_false(driver_get(&f.d, VIRTIO_MMIO_INTERRUPT_STATUS));
+	acknowledge(&f, FS_QUEUES);
 	virtio_mmio_resume(f.d.m);
 	assert_int_equal(f.d.dev->kernel_queues, 3);
 	for (unsigned i = 0; i < 3; i++) {
@@ -301,32 +307,123 @@ static void pause_keeps_the_ring_positions(void **state UNUSED)
 		told_free(&t);
 	}
 	hears_state(&f, VHOST_USER_SET_VRING_BASE, FS_HIPRIO, 65535);
-	acknowledge(&f, FS_QUEUES);
 	driver_turn(&f.d);
 	assert_false(driver_needs_reset(&f.d));
 	positions(&f, 0, 0);
 	fix_free(&f);
 }
 
-/* A second driver after a reset gets the same back end, and early acknowledgements do no harm. */
+static int64_t ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A back end that tells positions when it is asked for both; it has served n requests after a
+ * while. */
+struct worker {
+	struct fix *f;
+	pthread_t thread;
+	uint16_t served;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct pollfd p = { .fd = w->f->back, .events = POLLIN };
+	struct told t;
+	uint32_t asked = 0;
+
+	poll(NULL, 0, 2 * SHORT);
+	__atomic_store_n((uint16_t *)driver_ptr(&w->f->d, w->f->d.q[FS_REQUEST].used + 2),
+		w->served, __ATOMIC_RELEASE);
+	while (asked < FS_QUEUES && poll(&p, 1, LONG) == 1 && back_hears(p.fd, &t))
+		asked += t.m.request == VHOST_USER_GET_VRING_BASE;
+	positions(w->f, 0, w->served);
+	return NULL;
+}
+
+/* How long a pause takes with avail.idx as the driver says, and served of that done. */
+static int64_t pause_with(struct fix *f, uint16_t avail, uint16_t served)
+{
+	struct worker w = { .f = f, .served = served };
+	int64_t from;
+
+	fix_new(f, 20 * SHORT);
+	start(f);
+	driver_avail_idx(&f->d, FS_REQUEST, avail);
+	from = ms();
+	assert_int_equal(pthread_create(&w.thread, NULL, work, &w), 0);
+	virtio_mmio_pause(f->d.m);
+	from = ms() - from;
+	pthread_join(w.thread, NULL);
+	assert_false(driver_needs_reset(&f->d));
+	assert_int_equal(f->d.dev->queue[FS_REQUEST].next_avail, served);
+	assert_int_equal(f->d.dev->queue[FS_REQUEST].next_used, served);
+	fix_free(f);
+	return from;
+}
+
+static void pause_waits_for_requests(void **state UNUSED)
+{
+	struct fix f;
+
+	assert_in_range(pause_with(&f, 1, 1), 2 * SHORT - 1, 9 * SHORT);
+	assert_in_range(pause_with(&f, RING, RING), 2 * SHORT - 1, 9 * SHORT);
+}
+
+/* One that takes too long goes on later; what a driver only claims is not waited for. */
+static void pause_does_not_wait_for_ever(void **state UNUSED)
+{
+	struct fix f;
+
+	assert_in_range(pause_with(&f, 2, 1), 10 * SHORT - 1, 19 * SHORT);
+	assert_in_range(pause_with(&f, RING + 1, 0), 0, 9 * SHORT);
+	assert_in_range(pause_with(&f, 40000, 0), 0, 9 * SHORT);
+}
+
+/* A second driver after a reset gets the same back end. */
 static void restarts(void **state UNUSED)
 {
 	struct fix f;
 
 	fix_new(&f, LONG);
 	for (int i = 0; i < 20; i++) {
-		driver_start(&f.d, 0, FS_QUEUES, RING);
+		start(&f);
 		assert_int_equal(f.d.dev->kernel_queues, 3);
-		acknowledge(&f, FS_QUEUES);
-		if (i & 1)
-			driver_turn(&f.d);
 		positions(&f, 1, 2);
-		driver_reset(&f.d); /* takes what the loop has not */
+		driver_reset(&f.d);
 		assert_int_equal(f.d.dev->kernel_queues, 0);
 		back_forgets(f.back);
 	}
 	start(&f);
 	positions(&f, 0, 0);
+	fix_free(&f);
+}
+
+/* One that does not acknowledge is asked something, to know when it is done. */
+static void starts_a_plain_back_end(void **state UNUSED)
+{
+	struct told t = { 0 };
+	struct fix f;
+
+	fix_with(&f, LONG, 0);
+	back_answers(f.back, VHOST_USER_GET_FEATURES, 0);
+	driver_start(&f.d, BIT(VIRTIO_RING_F_EVENT_IDX), FS_QUEUES, RING);
+	assert_false(driver_needs_reset(&f.d));
+	for (unsigned i = 0; i < 2 + FS_QUEUES * ARRAY_SIZE(ring_orders); i++) {
+		assert_true(back_hears(f.back, &t));
+		assert_int_equal(t.m.flags, VHOST_USER_VERSION);
+		told_free(&t);
+	}
+	assert_true(back_hears(f.back, &t));
+	assert_int_equal(t.m.request, VHOST_USER_GET_FEATURES);
+	positions(&f, 0, 0);
+	driver_reset(&f.d);
+	driver_start(&f.d, 0, FS_QUEUES, RING); /* silent now, and given up after a turn's time */
+	assert_true(driver_needs_reset(&f.d));
 	fix_free(&f);
 }
 
@@ -387,13 +484,12 @@ static void refuses_an_order(void **state UNUSED)
 
 	for (unsigned bad = 0; bad < 2 + FS_QUEUES * ARRAY_SIZE(ring_orders); bad++) {
 		fix_new(&f, LONG);
-		driver_start(&f.d, 0, FS_QUEUES, RING);
-		assert_false(driver_needs_reset(&f.d));
 		for (unsigned i = 0; i <= bad; i++)
 			back_answers(f.back,
 				i < 2 ? (i ? VHOST_USER_SET_MEM_TABLE : VHOST_USER_SET_FEATURES)
 				      : ring_orders[(i - 2) % ARRAY_SIZE(ring_orders)],
 				i == bad ? 1 : 0);
+		driver_start(&f.d, 0, FS_QUEUES, RING);
 		is_given_up(&f);
 		fix_free(&f);
 	}
@@ -404,12 +500,13 @@ static void says_what(bool working, const void *bytes, size_t len, bool with_fd)
 	struct fix f;
 
 	fix_new(&f, LONG);
-	if (working)
+	if (working) {
 		start(&f);
-	else
-		driver_start(&f.d, 0, FS_QUEUES, RING);
-	driver_ack_irq(&f.d);
+		driver_ack_irq(&f.d);
+	}
 	back_sends(f.back, bytes, len, with_fd ? f.memfd : -1);
+	if (!working)
+		driver_start(&f.d, 0, FS_QUEUES, RING);
 	is_given_up(&f);
 	fix_free(&f);
 }
@@ -428,15 +525,6 @@ static void says_what_it_must_not(void **state UNUSED)
 	says_what(false, huge, 12, false);
 }
 
-static int64_t ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* The driver's DRIVER_OK does not wait for it, nor does the loop. */
 static void never_acknowledges(void **state UNUSED)
 {
 	static const uint32_t ack[5] = { VHOST_USER_SET_FEATURES, 5, 8 };
@@ -446,21 +534,14 @@ static void never_acknowledges(void **state UNUSED)
 		int64_t from;
 
 		fix_new(&f, SHORT);
-		from = ms();
-		driver_start(&f.d, 0, FS_QUEUES, RING);
-		assert_false(driver_needs_reset(&f.d));
 		if (some)
 			back_sends(f.back, ack, some, -1);
+		from = ms();
+		driver_start(&f.d, 0, FS_QUEUES, RING);
+		assert_in_range(ms() - from, SHORT - 1, LONG);
 		is_given_up(&f);
-		assert_in_range(ms() - from, SHORT, LONG);
 		fix_free(&f);
 	}
-	fix_new(&f, SHORT); /* and one that does has time enough */
-	start(&f);
-	poll(NULL, 0, 2 * SHORT);
-	driver_turn(&f.d);
-	assert_false(driver_needs_reset(&f.d));
-	fix_free(&f);
 }
 
 static void does_not_read(void **state UNUSED)
@@ -468,12 +549,13 @@ static void does_not_read(void **state UNUSED)
 	struct fix f;
 
 	fix_new(&f, LONG);
-	start(&f);
 	for (int i = 0; i < 10000 && !driver_needs_reset(&f.d); i++) {
 		acknowledge(&f, FS_QUEUES);
+		driver_start(&f.d, 0, FS_QUEUES, RING);
+		if (driver_needs_reset(&f.d))
+			break;
 		positions(&f, 0, 0);
 		driver_reset(&f.d);
-		driver_start(&f.d, 0, FS_QUEUES, RING);
 	}
 	assert_true(driver_needs_reset(&f.d));
 	fix_free(&f);
@@ -518,18 +600,19 @@ static void bad_tags_and_memory(void **state UNUSED)
 
 	fix_new(&f, LONG);
 	close(f.back);
-	assert_int_equal(assemble(&f, &dev, "", LONG, &err), -EINVAL);
+	assert_int_equal(assemble(&f, &dev, "", LONG, UINT64_MAX, &err), -EINVAL);
 	assert_string_equal(err.msg, "a tag has 1 to 36 bytes");
 	close(f.back);
-	assert_int_equal(assemble(&f, &dev, "1234567890123456789012345678901234567", LONG, &err),
+	assert_int_equal(assemble(&f, &dev, "1234567890123456789012345678901234567", LONG,
+				 UINT64_MAX, &err),
 		-EINVAL);
 	close(f.back);
-	assert_int_equal(assemble(&f, &dev, longest, LONG, &err), 0);
+	assert_int_equal(assemble(&f, &dev, longest, LONG, UINT64_MAX, &err), 0);
 	assert_memory_equal(dev->config, longest, 36);
 	dev->ops->free(dev);
 	close(f.back);
 	share_ram(&f, false);
-	assert_int_equal(assemble(&f, &dev, "box", LONG, &err), -EINVAL);
+	assert_int_equal(assemble(&f, &dev, "box", LONG, UINT64_MAX, &err), -EINVAL);
 	assert_string_equal(err.msg, "the guest's memory is not shared");
 	fix_free(&f);
 }
@@ -565,7 +648,10 @@ int main(void)
 		cmocka_unit_test(kicks_are_left_to_the_back_end),
 		cmocka_unit_test(a_queue_that_is_not_ready_is_not_given),
 		cmocka_unit_test(pause_keeps_the_ring_positions),
+		cmocka_unit_test(pause_waits_for_requests),
+		cmocka_unit_test(pause_does_not_wait_for_ever),
 		cmocka_unit_test(restarts),
+		cmocka_unit_test(starts_a_plain_back_end),
 		cmocka_unit_test(dies_while_it_works),
 		cmocka_unit_test(dies_before_there_is_a_driver),
 		cmocka_unit_test(dies_unseen),
