@@ -1,4 +1,5 @@
 # what: no interrupt is lost in any mode: requests one by one and in bursts, while the interrupt moves between CPUs; how many a second
+# by-name: not seen to pass on this state yet
 # timeout: 400
 # timeout-soak: 7200
 . "$TOP/lib/told.sh"
@@ -8,7 +9,9 @@
 guest_script script <<'EOF'
 irq=$(sed -n 's/^ *\([0-9]*\):.* virtio0$/\1/p' /proc/interrupts)
 total() { awk -v irq="$irq:" '$1 == irq { print $2 + $3 }' /proc/interrupts; }
-reads() { dd if=/dev/vda of=/dev/null bs=512 count="$1" iflag=direct; }
+echo 0 >/sys/block/vda/queue/read_ahead_kb # a request a page
+reads() { dd if=/dev/vda of=/dev/null bs=4096 count="$1" skip="${2:-0}" 2>/dev/null; } # COUNT FROM
+forget() { echo 1 >/proc/sys/vm/drop_caches; }
 move() { while :; do for cpu in 0 1; do echo $cpu >"/proc/irq/$irq/smp_affinity_list"; sleep 0.05; done; done; }
 first=$(total) from=$(now)
 reads "$count"
@@ -17,11 +20,13 @@ say "took $from $to $first $last"
 told one-by-one test "$((last - first))" -ge "$count"
 move &
 mover=$!
+forget
 told moving reads "$count"
+forget
 burst() {
 	readers=
 	for i in 1 2 3 4 5 6 7 8; do
-		reads $((count / 8)) &
+		reads $((count / 8)) $((i * count / 8)) &
 		readers="$readers $!"
 	done
 	wait $readers
@@ -29,7 +34,7 @@ burst() {
 told bursts burst
 kill $mover
 EOF
-truncate -s 512M some.disk # holes: nothing is read from anywhere
+truncate -s 5G some.disk # holes: nothing is read from anywhere
 
 mode() { # MODE COUNT
 	name=$1 count=$2

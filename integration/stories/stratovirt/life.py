@@ -1,6 +1,7 @@
 """life: a machine with the recorded words of a debugging runtime, from its start to ten seconds after its guest's power-off."""
 import hashlib
 import os
+import resource
 import socket
 import subprocess
 import time
@@ -139,8 +140,8 @@ def hostile(m, q):
     """None of this keeps a client that behaves from its answers."""
     def raw():
         s = socket.socket(socket.AF_UNIX)
+        s.connect(m.socket)  # waits while the queue of those who wait is full
         s.settimeout(10 * PATIENCE)
-        s.connect(m.socket)
         return s
 
     s = raw()
@@ -166,6 +167,7 @@ def hostile(m, q):
     began = time.monotonic()
     check("slow-clients", ask(q, "query-status")["return"]["status"], "running")
     case("answers-meanwhile", None if time.monotonic() - began < 1 * PATIENCE else "more than 1 s")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2000, 2000))
     crowd = []
     for _ in range(1000):
         try:
