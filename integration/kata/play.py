@@ -1,0 +1,250 @@
+"""play FIXTURE MONITOR CLIENT DISK: a recorded pod's life once more, with the monitor MONITOR in the place of StratoVirt and `CLIENT agent`
+as the agent's client. It does on the host what Kata's runtime does (host.py), starts the monitor with the recorded arguments, and
+sends what the runtime sent, call by call in its order: a call that was sent after an answer had come waits for that answer.
+DISK is what plugged disks have: none, or empty (an empty ext4).
+Prints a line "case NAME ok" or "case NAME FAIL why" for each call. The working directory takes files; the network namespace must
+be the caller's own."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import agent
+import host
+import judge
+import qmp
+
+PAUSE = 1.5  # of the recorded pauses between calls, at most this many seconds are kept
+DIAL_AGENT = 90  # [agent.kata] dial_timeout
+DEADLINES = {"Check": 30, "CreateContainer": 60, "WaitProcess": None, "GetOOMEvent": None}
+DEADLINE = 60  # of the other calls
+
+
+class Player:
+    def __init__(self, fixture, monitor, client, disk):
+        self.name = os.path.basename(fixture).split(".")[0]
+        with open(fixture, encoding="utf-8") as file:
+            self.lines = [json.loads(line) for line in file]
+        self.argv = self.lines.pop(0)["argv"]
+        self.monitor, self.client, self.disk = monitor, client, disk
+        self.failed = False
+        self.count = 0
+        self.qmps, self.agents, self.outstanding, self.readers = {}, {}, [], {}
+        self.host = host.Host(self.argv[self.argv.index("-name") + 1].removeprefix("sandbox-"), os.getcwd(), *self.names())
+
+    def case(self, name, why=None):
+        """A name with "unproved" has no recording behind it: the runtime's source says so, or the protocol."""
+        self.failed |= bool(why)
+        print(f"case {self.name}/{name} " + (f"FAIL {why}" if why else "ok"), flush=True)
+
+    def names(self):
+        """The hostname and the lines of resolv.conf."""
+        request = next(line["request"] for line in self.lines if line.get("agent") == "CreateSandbox")
+        return request["hostname"], request.get("dns", [])
+
+    def word(self, pattern):
+        return next(match.group(1) for match in (re.search(pattern, arg) for arg in self.argv) if match)
+
+    def start(self):
+        """The monitor as the runtime's child: descriptors from 3 on, stdin and stderr nowhere, stdout a pipe."""
+        self.host.start_virtiofsd(self.word(r"path=(\S+virtiofs_kata\.socket)"))
+        self.host.open_vsock(int(self.word(r"guest-cid=(\d+)")), 3)
+        self.host.open_tap("tap0_kata", 4)
+        self.log = open("monitor.log", "w+b")
+        self.process = subprocess.Popen([self.monitor] + self.argv[1:], stdin=subprocess.DEVNULL, stdout=self.log,
+                                        stderr=subprocess.DEVNULL, pass_fds=(3, 4), env={"PATH": os.environ["PATH"]})
+        os.dup2(os.open(os.devnull, os.O_RDWR), 4)  # the tap is the monitor's alone from now on
+
+    def play(self):
+        began = None
+        for line in self.lines:
+            now = line["t"]
+            self.settle(now)
+            if began is not None:
+                time.sleep(max(0, min(now - began, PAUSE * 1000)) / 1000)
+            began = now
+            if "agent" in line:
+                self.call(line)
+            elif "qmp" in line:
+                self.command(line)
+            elif "qmp-connect" in line:
+                self.connect(line["qmp-connect"])
+            elif "qmp-disconnect" in line:
+                self.qmps.pop(line["qmp-disconnect"]).close()
+            elif "host" in line:
+                self.change(line)
+        self.settle(float("inf"))
+
+    # QMP
+
+    def connect(self, number):
+        path = self.word(r"^unix:([^,]+)")
+        began = time.monotonic()
+        try:
+            self.qmps[number] = qmp.Qmp(path, qmp.DIAL_SECONDS, lambda: self.process.poll() is None)
+            self.case(f"{self.serial()}-qmp-dial", None if time.monotonic() - began <= qmp.DIAL_SECONDS else "too late")
+        except (TimeoutError, OSError, ValueError) as why:
+            self.case(f"{self.serial()}-qmp-dial", str(why))
+            raise SystemExit(1) from why
+
+    def command(self, line):
+        name = line["qmp"]["execute"]
+        if name == "blockdev-add":
+            self.host.make_disk(line["qmp"]["arguments"]["file"]["filename"], self.disk)
+        connection = self.qmps[line["conn"]]
+        answer = connection.command(line["raw"])
+        why = None
+        if "return" in line and "return" not in answer:
+            why = f"answer {answer}"
+        elif name == "query-cpus":
+            why = self.threads(answer["return"])
+        elif answer.get("return") != line.get("return"):
+            why = f"answer {answer}, recorded {line.get('return')}"
+        self.case(f"{self.serial()}-{name}", why)
+        for event, data in line.get("events", []):
+            try:
+                connection.event(event, data["device"])
+                self.case(f"{self.serial()}-{event}")
+            except (EOFError, TimeoutError) as error:
+                self.case(f"{self.serial()}-{event}", str(error))
+
+    def threads(self, cpus):
+        """The runtime puts these threads into its cgroup: they must be the monitor's own."""
+        tasks = os.listdir(f"/proc/{self.process.pid}/task")
+        strange = [cpu for cpu in cpus if str(cpu.get("thread_id")) not in tasks]
+        if strange or not cpus:
+            return f"not the monitor's threads: {strange or cpus}"
+        return None
+
+    # The agent
+
+    def call(self, line):
+        number = re.search(r"conn (\d+)", line["from"]).group(1)
+        method, request = line["agent"], line["request"]
+        if number not in self.agents:
+            for old in self.agents.values():
+                old.close()
+            self.agents[number] = self.dial()
+        if method == "CreateContainer":
+            self.host.share_container(request)
+        name = f"{self.serial()}-{method}" + ("-unproved" if "unproved" in line["from"] else "")
+        if "read" in line:
+            key = (method, request["container_id"], request["exec_id"])
+            self.readers[key] = agent.Reader(self.agents[number], method, request)
+            self.outstanding.append((line, name, self.readers[key], time.monotonic()))
+        else:
+            self.outstanding.append((line, name, self.agents[number].send(method, request), time.monotonic()))
+
+    def dial(self):
+        """The runtime dials until the agent answers."""
+        began = time.monotonic()
+        while time.monotonic() - began < DIAL_AGENT and self.process.poll() is None:
+            connection = agent.Agent(self.client, f"vsock://{self.word(r'guest-cid=([0-9]+)')}:1024", 86400)
+            answer = connection.send("grpc.Health/Check", {}).wait(DIAL_AGENT)
+            if answer["code"] == 0:
+                self.case(f"{self.serial()}-agent-dial")
+                return connection
+            connection.close()
+            time.sleep(0.1)
+        self.case(f"{self.serial()}-agent-dial", f"no agent within {DIAL_AGENT} s")
+        raise SystemExit(1)
+
+    def settle(self, now):
+        """What had been answered, or read, by this time of the recording must be."""
+        left = []
+        for entry in self.outstanding:
+            line, name, call, began = entry
+            ended = line.get("done") is not None and line["done"] <= now and line.get("end") != "open"
+            if isinstance(call, agent.Reader):
+                if not self.settle_stream(line, name, call, now, ended):
+                    left.append(entry)
+            elif ended:
+                self.settle_call(line, name, call, began)
+            elif now == float("inf") and line["agent"] not in ("GetOOMEvent", "WaitProcess"):
+                print(f"unproved: {name}: the recording has no answer", flush=True)
+            else:
+                left.append(entry)
+        self.outstanding = left
+
+    def settle_call(self, line, name, call, began):
+        deadline = DEADLINES.get(line["agent"], DEADLINE)
+        try:
+            answer = call.wait(deadline and max(0, began + deadline - time.monotonic()) or 120)
+        except TimeoutError as why:
+            self.case(name, str(why))
+            return
+        if line["agent"] == "GetOOMEvent" and line["code"]:
+            self.case(name, None if answer["code"] else f"answer {answer}, recorded an error")
+        else:
+            self.case(name, judge.call(line, answer))
+
+    def settle_stream(self, line, name, reader, now, ended):
+        if ended or now == float("inf"):
+            if line["end"] != "open":
+                reader.ended.wait(60)
+            elif "parts" not in line:
+                reader.wait_bytes(len(line["read"]), 30)
+            self.case(name, judge.stream(line, reader))
+            return True
+        expected = [size for when, size in line.get("progress", []) if when <= now]
+        if expected and "parts" not in line:
+            reader.wait_bytes(expected[-1], 30)
+        return False
+
+    def change(self, line):
+        for path in self.host.configmaps:
+            self.host.write_configmap(path, line["value"])
+        time.sleep(line["settle"])
+
+    def serial(self):
+        self.count += 1
+        return f"{self.count:03}"
+
+    # The end: the runtime wants QMP to answer once more after DestroySandbox, then it kills.
+
+    def stop(self):
+        for connection in self.agents.values():
+            connection.close()
+        if any(line.get("agent") == "DestroySandbox" for line in self.lines):
+            time.sleep(3)  # the guest is off by then
+            try:
+                last = qmp.Qmp(self.word(r"^unix:([^,]+)"), qmp.DIAL_SECONDS, lambda: self.process.poll() is None)
+                last.command('{"execute":"qmp_capabilities"}\n')
+                status = last.command('{"execute":"query-status"}\n').get("return", {})
+                self.case("end-qmp-answers", None if status.get("status") == "shutdown" else f"status {status}")
+                last.close()
+            except (OSError, EOFError, TimeoutError) as why:
+                self.case("end-qmp-answers", str(why))
+        for connection in self.qmps.values():
+            connection.close()
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        found = self.host.leftovers(self.monitor)
+        self.case("end-nothing-left", "left: " + ", ".join(found) if found else None)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.host.close()
+
+
+def main():
+    for number in (3, 4):  # kept for the monitor's descriptors
+        os.dup2(os.open(os.devnull, os.O_RDWR), number)
+    fixture, monitor, client, disk = sys.argv[1:]
+    player = Player(fixture, monitor, client, disk)
+    try:
+        player.start()
+        player.play()
+        player.stop()
+    finally:
+        player.close()
+    return player.failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
