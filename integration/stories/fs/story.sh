@@ -1,5 +1,4 @@
 # what: directories of the host by virtiofsd: trees, random operations beside tmpfs, pause, reboot; back ends that lie, hang and die
-# by-name: the pause of a share is still being mended
 # timeout: 420
 # timeout-soak: 3600
 . "$TOP/lib/told.sh"

@@ -1,6 +1,6 @@
 # what: no interrupt is lost in any mode: requests one by one and in bursts, while the interrupt moves between CPUs; how many a second
 # by-name: not seen to pass on this state yet
-# timeout: 400
+# timeout: 600
 # timeout-soak: 7200
 . "$TOP/lib/told.sh"
 
@@ -50,7 +50,7 @@ mode() { # MODE COUNT
 	done
 }
 for name in aia aia-emul split aplic plic; do
-	count=10000
+	count=2000
 	[ -z "${SOAK-}" ] || case $name in aia*) count=1000000 ;; *) count=100000 ;; esac
 	mode $name $count
 done
