@@ -16,6 +16,7 @@
 #define FP_D(index)   REG(FP_D, U64, index)
 #define FCSR	      REG(FP_D, U32, KVM_REG_RISCV_FP_D_REG(fcsr))
 #define GENERAL(name) REG(CSR, U64, KVM_REG_RISCV_CSR_GENERAL | KVM_REG_RISCV_CSR_REG(name))
+#define TIMER(name)   REG(TIMER, U64, KVM_REG_RISCV_TIMER_REG(name))
 #define VECTOR(name)  REG(VECTOR, U64, KVM_REG_RISCV_VECTOR_CSR_REG(name))
 #define MAX_VLENB     256
 #define CAUSE_EBREAK  3
@@ -40,7 +41,9 @@ static const struct {
 	{ 0x142, GENERAL(scause), "scause" },
 	{ 0x143, GENERAL(stval), "stval" },
 	{ 0x144, GENERAL(sip), "sip" },
+	{ 0x14d, TIMER(compare), "stimecmp" },
 	{ GDB_CSR_SATP, GENERAL(satp), "satp" },
+	{ 0xc01, TIMER(time), "time" },
 	{ 0xc20, VECTOR(vl), "vl" },
 	{ 0xc21, VECTOR(vtype), "vtype" },
 	{ 0xc22, VECTOR(vlenb), "vlenb" },
