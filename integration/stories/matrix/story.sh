@@ -1,4 +1,5 @@
 # what: on this kind of host, each interrupt mode it allows x our guest and Debian's x 1 and 4 vCPUs; all of them by make matrix
+# by-name: passed on an earlier state, not run to its end on this one
 # timeout: 300
 # timeout-soak: 1500
 . "$TOP/lib/told.sh"
