@@ -9,6 +9,7 @@
 #include <string.h>
 #include "agent/cgroup.h"
 #include "agent/device.h"
+#include "agent/hooks.h"
 #include "agent/oom.h"
 #include "agent/sandbox.h"
 #include "agent/spec.h"
@@ -49,7 +50,11 @@ static int translate(struct operation *op, json_t **config, struct err *err)
 	if (rc)
 		return rc;
 	rc = spec_config(config, request->oci, &place, err);
-	return rc == -EINVAL ? TTRPC_INVALID_ARGUMENT : rc;
+	if (rc)
+		return rc == -EINVAL ? TTRPC_INVALID_ARGUMENT : rc;
+	if (*s->hooks)
+		rc = hooks_add(*config, s->hooks, err);
+	return rc ? rc : spec_set_sysctls(request->oci, &place, err);
 }
 
 static int run_create(struct operation *op, struct err *err)

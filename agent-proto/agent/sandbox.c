@@ -126,7 +126,10 @@ static int run_create_sandbox(struct operation *op, struct err *err)
 	struct sandbox *s = a->sandbox;
 	int rc = 0;
 
+	if (strlen(request->guest_hook_path) >= sizeof(s->hooks))
+		return rpc_fail(err, TTRPC_INVALID_ARGUMENT, "the path of the hooks is too long");
 	make_dirs(a);
+	snprintf(s->hooks, sizeof(s->hooks), "%s", request->guest_hook_path);
 	for (size_t i = 0; !rc && i < request->n_kernel_modules; i++)
 		rc = load_module(a, request->kernel_modules[i], err);
 	if (rc)

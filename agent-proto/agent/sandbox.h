@@ -22,6 +22,7 @@ struct sandbox {
 	struct operation *destroy; /* waits for them */
 	struct timer last_words;
 	char ipc_ns[96], uts_ns[96]; /* empty: containers have their own */
+	char hooks[256];	     /* the directory of the guest's hooks; empty: none */
 	struct parked_list oom_waiters;
 	char *oom_events[OOM_EVENTS_MAX]; /* ids that nobody has asked for yet, oldest first */
 	unsigned noom_events;

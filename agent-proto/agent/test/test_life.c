@@ -48,19 +48,25 @@ static const char fake_crun[] =
 	"mkdir -p \"$root\"; exec 3<&0\n"
 	"script() { sed -n 's/.*\"args\":\\[\"sh\",\"-c\",\"\\([^\"]*\\)\"\\].*/\\1/p' \"$1\"; }\n"
 	"fails() { echo \"{\\\"msg\\\":\\\"$1\\\",\\\"level\\\":\\\"error\\\"}\" >\"$log\"; exit 1; }\n"
+	/* An orphan, of a parent that never waits: a shell that made it itself might reap it. */
+	"orphan() {\n"
+	"  (sh -c 'echo $$ >\"$0.new\"; mv \"$0.new\" \"$0\"; [ -z \"$2\" ] || read -r go <\"$2\"\n"
+	"     exec sh -c \"$1\"' \"$pidfile\" \"$1\" \"$2\" <&3 3<&- & exec true)\n"
+	"  until [ -e \"$pidfile\" ]; do sleep 0.01; done\n"
+	"}\n"
 	"case $word in\n"
 	"create)\n"
 	"  what=$(script \"$bundle/config.json\")\n"
 	"  [ \"$what\" != fail ] || fails 'the file was not found'\n"
 	"  mkfifo \"$root/$id\"\n"
-	"  sh -c 'read -r go <\"$1\"; exec sh -c \"$2\"' - \"$root/$id\" \"$what\" <&3 3<&- &\n"
-	"  echo $! >\"$pidfile\"; echo $! >\"$root/$id.pid\" ;;\n"
+	"  orphan \"$what\" \"$root/$id\"\n"
+	"  cp \"$pidfile\" \"$root/$id.pid\" ;;\n"
 	"start) echo go >\"$root/$id\" ;;\n"
 	"exec)\n"
 	"  what=$(script \"$process\")\n"
 	"  [ \"$what\" != fail ] || fails 'the file was not found'\n"
-	"  [ \"$what\" != early ] || { sh -c 'exit 6' & echo $! >\"$pidfile\"; exit 0; }\n"
-	"  sh -c \"$what\" <&3 3<&- & echo $! >\"$pidfile\" ;;\n"
+	"  orphan \"$what\" ''\n"
+	"  [ \"$what\" != 'exit 6' ] || sleep 0.2 ;;\n"
 	"update) grep -q shares \"$process\" || fails 'nothing to update' ;;\n"
 	"delete) [ ! -e \"$root/$id.pid\" ] || { kill -9 \"$(cat \"$root/$id.pid\")\" 2>/dev/null;\n"
 	"  rm -f \"$root/$id\" \"$root/$id.pid\"; } ;;\n"
@@ -342,7 +348,7 @@ static void executed(void **state)
 	wait_is(f, "one", 3);
 	execute(f, "one", "exit 4"); /* the name is free again */
 	wait_is(f, "one", 4);
-	execute(f, "early", "early"); /* it has ended before its pid is known */
+	execute(f, "early", "exit 6"); /* it has ended before its pid is known */
 	wait_is(f, "early", 6);
 	expect(f, "ExecProcess",
 		"{'container_id':'c','exec_id':'x','process':{'Args':['sh','-c','fail'],'Cwd':'/'}}",

@@ -5,7 +5,9 @@
 
 # The agent's life, by what it is asked: see cases.py. ADDRESS DEVICE is where it is, and the container's disk in the guest.
 cases() { # NAME WHICH ADDRESS DEVICE
-	PYTHONPATH="$TOP/kata" python3 -u "$STORY/cases.py" "$@" "$([ -n "$SOAK" ] && echo 200 || echo 5)" || failed=1
+	cycles=5
+	[ -z "$SOAK" ] || cycles=200
+	PYTHONPATH="$TOP/kata" python3 -u "$STORY/cases.py" "$@" "$cycles" || failed=1
 }
 
 cp "$GUEST/root.ext4" initrd.disk
