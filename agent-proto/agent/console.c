@@ -207,7 +207,9 @@ static NORETURN void become_shell(int tty)
 		(char *)(uintptr_t)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
 				   "/sbin:/bin",
 		NULL };
-	static const char *const shells[] = { "/bin/bash", "/bin/sh" };
+	/* Nothing of the guest's own set-up stands between its trouble and who looks at it. */
+	static const char *const shells[][4] = { { "/bin/bash", "--norc", "-i" },
+		{ "/bin/sh", "-i" } };
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -221,12 +223,8 @@ static NORETURN void become_shell(int tty)
 			_exit(126);
 	if (chdir("/"))
 		_exit(126);
-	for (size_t i = 0; i < ARRAY_SIZE(shells); i++) {
-		char *const argv[] = { (char *)(uintptr_t)shells[i], (char *)(uintptr_t)"-i",
-			NULL };
-
-		execve(shells[i], argv, env);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(shells); i++)
+		execve(shells[i][0], (char *const *)(uintptr_t)shells[i], env);
 	_exit(127);
 }
 
