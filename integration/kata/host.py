@@ -21,7 +21,7 @@ def run(*argv):
 
 
 class Host:
-    def __init__(self, sandbox, work, hostname, dns):
+    def __init__(self, sandbox, work, hostname="pod", dns=()):
         self.texts = {"-hostname": hostname + "\n", "-hosts": "127.0.0.1 localhost\n", "-resolv.conf": "\n".join(dns), "-one.txt": "file\n"}
         self.sandbox, self.work = sandbox, work
         self.vm_dir = f"/run/vc/vm/{sandbox}"
