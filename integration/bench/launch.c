@@ -1,8 +1,8 @@
 /*
- * launch [-k] MARKER SECONDS COMMAND...: starts COMMAND with its output in a pipe and prints how many
- * microseconds passed between its exec and the arrival of MARKER, then the rest of the marker's
- * line (the guest's own clock); status 1 when SECONDS pass first. COMMAND ends by itself, or (-k) is
- * killed then.
+ * launch [-k] MARKER SECONDS COMMAND...: starts COMMAND with its output in a pipe and prints how
+ * many microseconds passed between its exec and the arrival of MARKER, then the rest of the
+ * marker's line (the guest's own clock); status 1 when SECONDS pass first. COMMAND ends by itself,
+ * or (-k) is killed then.
  *
  * Used by the benchmarks inside the emulated host: no shell, no scheduler noise of a pipeline in
  * what is measured.

@@ -89,4 +89,3 @@ int image_load_elf(struct boot_layout *l, const struct target *t, const struct s
 		return failx(err, rc, "load %s: the file is truncated", s->path);
 	return elf_segments(l, t, s, &eh, ph, err);
 }
-

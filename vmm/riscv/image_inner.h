@@ -27,8 +27,8 @@ int image_read(const struct source *s, uint64_t off, void *buf, size_t len) MUST
 int image_read_range(const struct source *s, const struct target *t, uint64_t off, uint64_t gpa,
 	uint64_t len, struct err *err) MUST_USE;
 
-/* Fills entry and kernel_end: the kernel's memory must fit behind its offset, and hold at least what the
- * file brings. */
+/* Fills entry and kernel_end: the kernel's memory must fit behind its offset, and hold at least
+ * what the file brings. */
 int image_place(struct boot_layout *l, const struct target *t, const char *path, struct image im,
 	uint64_t file_size, struct err *err) MUST_USE;
 

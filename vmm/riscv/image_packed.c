@@ -1,6 +1,6 @@
 /*
- * A kernel packed by gzip or zstd: expanded into RAM at the usual place, then judged by its Image header (and moved
- * if that asks for another place).
+ * A kernel packed by gzip or zstd: expanded into RAM at the usual place, then judged by its Image
+ * header (and moved if that asks for another place).
  */
 #include "riscv/image_inner.h"
 
@@ -126,4 +126,3 @@ int image_load_packed(struct boot_layout *l, const struct target *t, const struc
 	}
 	return rc;
 }
-
