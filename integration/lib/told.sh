@@ -73,3 +73,12 @@ rate() { figure "$1" "$2" "$(echo "$3 $4" | awk '{ printf "%.3f", $1 / 1e6 / ($2
 now() { cut -d' ' -f1 /proc/uptime; }
 # since TIME: seconds
 since() { echo "$1 $(now)" | awk '{ printf "%.2f", $2 - $1 }'; }
+
+# The list that an ISA string stands for, a name a line.
+isa_set() {
+	echo "$1" | tr -d ' ' | sed 's/^rv64//' | awk '{
+		n = split($1, part, "_")
+		for (i = 1; i <= length(part[1]); i++) print substr(part[1], i, 1)
+		for (i = 2; i <= n; i++) print part[i]
+	}' | sort -u
+}

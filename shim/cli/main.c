@@ -4,9 +4,8 @@
  */
 #include "shim/cli/cli.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
+#include "core/streams.h"
 
 static const struct {
 	const char *name, *about;
@@ -46,26 +45,11 @@ static void help(void)
 	       "  man sampan              says the rest\n");
 }
 
-/*
- * A standard stream that the caller closed would be the number of the next file opened, and what is
- * said to the user would be written there.
- */
-static void fill_streams(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	struct err err;
 
-	fill_streams();
+	streams_fill();
 	if (argc < 2)
 		return cli_usage(NULL, "no command is given");
 	if (cli_wants_help(argc - 1, argv + 1)) {

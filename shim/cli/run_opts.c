@@ -7,9 +7,6 @@
  */
 #include "shim/cli/run_opts.h"
 
-#include <fcntl.h>
-#include <limits.h>
-#include <net/if.h>
 #include <string.h>
 
 #define AT(type, field) .offset = offsetof(type, field)
@@ -18,22 +15,9 @@
 
 /* values of more than one option */
 
-static int parse_fd(const char *text, int *fd, struct err *err)
-{
-	uint64_t v;
-	int rc = parse_count(text, 0, INT_MAX, &v, err);
-
-	if (rc)
-		return rc;
-	if (fcntl((int)v, F_GETFD) < 0)
-		return failx(err, -EBADF, "descriptor %s is not open", text);
-	*fd = (int)v;
-	return 0;
-}
-
 static int set_fd(const struct opt *o, void *into, const char *value, struct err *err)
 {
-	return parse_fd(value, (int *)((char *)into + o->offset), err);
+	return parse_fd(value, 0, (int *)((char *)into + o->offset), err);
 }
 
 static int set_path(const struct opt *o, void *into, const char *value, struct err *err)
@@ -61,7 +45,7 @@ static int set_backend(const struct opt *o, void *into, const char *value, struc
 			continue;
 		c->kind = kinds[i].kind;
 		if (c->kind == CHARDEV_FD)
-			return parse_fd(value + len, &c->fd, err);
+			return parse_fd(value + len, 0, &c->fd, err);
 		c->path = more ? value + len : NULL;
 		return 0;
 	}
@@ -176,37 +160,11 @@ static int set_disk(const struct opt *o UNUSED, void *into, const char *value, s
 
 /* --net */
 
-static int set_tap(const struct opt *o, void *into, const char *value, struct err *err)
-{
-	if (strlen(value) >= IFNAMSIZ)
-		return failx(err, -EINVAL,
-			"\"%s\" is longer than the %d bytes of an interface's name", value,
-			IFNAMSIZ - 1);
-	return opt_text(o, into, value, err);
-}
-
-/* N[:N...] */
 static int set_tap_fds(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
 {
 	struct vm_net *net = into;
 
-	for (const char *p = value; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
-		char one[16];
-		size_t len = strcspn(p, ":");
-		int rc;
-
-		if (net->nfds == VM_MAX_NET_QUEUES)
-			return failx(err, -E2BIG, "more than %d descriptors", VM_MAX_NET_QUEUES);
-		if (len >= sizeof(one))
-			return failx(err, -EINVAL, "\"%.*s\" is not a descriptor", (int)len, p);
-		memcpy(one, p, len);
-		one[len] = 0;
-		rc = parse_fd(one, &net->fds[net->nfds], err);
-		if (rc)
-			return rc;
-		net->nfds++;
-	}
-	return 0;
+	return parse_fds(value, 0, net->fds, VM_MAX_NET_QUEUES, &net->nfds, err);
 }
 
 static int set_mac(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
@@ -227,7 +185,7 @@ static int set_mtu(const struct opt *o UNUSED, void *into, const char *value, st
 static const char *const vhost_words[] = { "auto", "on", "off", NULL };
 
 static const struct opt net_keys[] = {
-	{ "tap", .set = set_tap, AT(struct vm_net, tap) },
+	{ "tap", .set = opt_ifname, AT(struct vm_net, tap) },
 	{ "fd", .set = set_tap_fds },
 	{ "mac", .set = set_mac },
 	{ "mtu", .set = set_mtu },

@@ -69,6 +69,7 @@ opt_set opt_count;  /* [unsigned] */
 opt_set opt_choice; /* [unsigned or enum] the index in choices */
 opt_set opt_on_off; /* [bool] on or off; as a flag: on */
 opt_set opt_flag;   /* [bool] set to true */
+opt_set opt_ifname; /* [const char *] of a network interface: not empty, fits the kernel's field */
 
 /* 4096, 512K, 256M, 1G, 2T: bytes. */
 int parse_size(const char *text, uint64_t *bytes, struct err *err) MUST_USE;
@@ -77,5 +78,11 @@ int parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *out, str
 	MUST_USE;
 /* aa:bb:cc:dd:ee:ff, not a group address and not all zero. */
 int parse_mac(const char *text, uint8_t mac[6], struct err *err) MUST_USE;
+/* N, an open descriptor that we inherited; lowest 3 refuses the standard streams, 0 takes any. To
+ * be asked before anything of ours could have got the number. */
+int parse_fd(const char *text, int lowest, int *fd, struct err *err) MUST_USE;
+/* N[:N...]: *n of them are in fds already, max is its size. */
+int parse_fds(const char *text, int lowest, int *fds, unsigned max, unsigned *n, struct err *err)
+	MUST_USE;
 
 #endif

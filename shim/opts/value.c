@@ -5,6 +5,9 @@
 #include "shim/opts/opts.h"
 
 #include <ctype.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
 #include <string.h>
 
 #define FIELD(type, o, into) ((type *)((char *)(into) + (o)->offset))
@@ -168,4 +171,51 @@ int opt_flag(const struct opt *o, void *into, const char *value UNUSED, struct e
 {
 	*FIELD(bool, o, into) = true;
 	return 0;
+}
+
+int parse_fd(const char *text, int lowest, int *fd, struct err *err)
+{
+	uint64_t v;
+	int rc = parse_count(text, 0, INT_MAX, &v, err);
+
+	if (rc)
+		return rc;
+	if (fcntl((int)v, F_GETFD) < 0)
+		return failx(err, -EBADF, "descriptor %s is not open", text);
+	if ((int)v < lowest)
+		return failx(err, -EBADF, "descriptor %s is a standard stream", text);
+	*fd = (int)v;
+	return 0;
+}
+
+int parse_fds(const char *text, int lowest, int *fds, unsigned max, unsigned *n, struct err *err)
+{
+	for (const char *p = text; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
+		char one[16];
+		size_t len = strcspn(p, ":");
+		int rc;
+
+		if (*n == max)
+			return failx(err, -E2BIG, "more than %u descriptors", max);
+		if (len >= sizeof(one))
+			return failx(err, -EINVAL, "\"%.*s\" is not a descriptor", (int)len, p);
+		memcpy(one, p, len);
+		one[len] = 0;
+		rc = parse_fd(one, lowest, &fds[*n], err);
+		if (rc)
+			return rc;
+		++*n;
+	}
+	return 0;
+}
+
+int opt_ifname(const struct opt *o, void *into, const char *value, struct err *err)
+{
+	if (!*value)
+		return failx(err, -EINVAL, "the value is empty");
+	if (strlen(value) >= IFNAMSIZ)
+		return failx(err, -EINVAL,
+			"\"%s\" is longer than the %d bytes of an interface's name", value,
+			IFNAMSIZ - 1);
+	return opt_text(o, into, value, err);
 }

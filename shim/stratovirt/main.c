@@ -2,23 +2,8 @@
  * sampan-stratovirt: what Kata's [hypervisor.stratovirt] has as its path. Words in, a machine,
  * status out; the rest is in options.h, config.h, life.h and front.h.
  */
-#include <fcntl.h>
+#include "core/streams.h"
 #include "shim/stratovirt/front.h"
-
-/*
- * A standard stream that the caller closed would be the number of the next file opened, and the log
- * would be written there.
- */
-static void fill_streams(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
 
 int main(int argc, char **argv)
 {
@@ -26,7 +11,7 @@ int main(int argc, char **argv)
 	struct err err = { 0 };
 	int status = FRONT_OK;
 
-	fill_streams();
+	streams_fill();
 	if (!options)
 		return front_error(FRONT_ERROR, "out of memory");
 	if (sv_options_parse(options, argc - 1, argv + 1, &err))

@@ -6,9 +6,6 @@
 #include "shim/stratovirt/options.h"
 
 #include <ctype.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,54 +45,16 @@ static int set_text(const struct opt *o, void *into, const char *value, struct e
 	return *value ? opt_text(o, into, value, err) : failx(err, -EINVAL, "the value is empty");
 }
 
-/* Inherited ones, looked at before anything of ours could have got the number. */
-static int parse_fd(const char *text, int *fd, struct err *err)
-{
-	uint64_t v;
-	int rc = parse_count(text, 0, INT_MAX, &v, err);
-
-	if (rc)
-		return rc;
-	if (fcntl((int)v, F_GETFD) < 0)
-		return failx(err, -EBADF, "descriptor %s is not open", text);
-	if (v <= STDERR_FILENO)
-		return failx(err, -EBADF, "descriptor %s is a standard stream", text);
-	*fd = (int)v;
-	return 0;
-}
-
 static int set_fd(const struct opt *o, void *into, const char *value, struct err *err)
 {
-	return parse_fd(value, (int *)((char *)into + o->offset), err);
+	return parse_fd(value, STDERR_FILENO + 1, (int *)((char *)into + o->offset), err);
 }
 
-/* N[:N...] */
 static int set_fds(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
 {
 	struct vm_net *net = &((struct sv_netdev *)into)->net;
 
-	for (const char *p = value; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
-		char one[16];
-		int rc;
-
-		if (net->nfds == VM_MAX_NET_QUEUES)
-			return failx(err, -E2BIG, "more than %d descriptors", VM_MAX_NET_QUEUES);
-		snprintf(one, sizeof(one), "%.*s", (int)MIN(strcspn(p, ":"), sizeof(one)), p);
-		rc = parse_fd(one, &net->fds[net->nfds], err);
-		if (rc)
-			return rc;
-		net->nfds++;
-	}
-	return 0;
-}
-
-static int set_ifname(const struct opt *o, void *into, const char *value, struct err *err)
-{
-	if (strlen(value) >= IFNAMSIZ)
-		return failx(err, -EINVAL,
-			"\"%s\" is longer than the %d bytes of an interface's name", value,
-			IFNAMSIZ - 1);
-	return set_text(o, into, value, err);
+	return parse_fds(value, STDERR_FILENO + 1, net->fds, VM_MAX_NET_QUEUES, &net->nfds, err);
 }
 
 static int set_mac(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
@@ -380,7 +339,7 @@ static int set_drive(const struct opt *o UNUSED, void *into, const char *value, 
 static const struct opt netdev_keys[] = {
 	{ "", .set = opt_text, AT(struct sv_netdev, backend) },
 	{ "id", .set = set_text, AT(struct sv_netdev, id) },
-	{ "ifname", .set = set_ifname, AT(struct sv_netdev, net.tap) },
+	{ "ifname", .set = opt_ifname, AT(struct sv_netdev, net.tap) },
 	{ "fd", .set = set_fds },
 	{ "fds", .set = set_fds },
 	{ "queues", .set = opt_count, AT(struct sv_netdev, net.queues), .min = 1,

@@ -8,6 +8,7 @@
 #include "riscv/aplic.h"
 
 #include <string.h>
+#include "riscv/bits.h"
 
 /* §4.5 */
 #define DOMAINCFG    0x0000
@@ -45,19 +46,6 @@ enum { INACTIVE = 0, DETACHED = 1, EDGE1 = 4, EDGE0 = 5, LEVEL1 = 6, LEVEL0 = 7 
 
 /* Of a hart's block, §4.8.1 */
 enum { IDELIVERY = 0x00, IFORCE = 0x04, ITHRESHOLD = 0x08, TOPI = 0x18, CLAIMI = 0x1c };
-
-static bool bit(const uint32_t *map, unsigned i)
-{
-	return map[i / 32] >> (i % 32) & 1;
-}
-
-static void set_bit(uint32_t *map, unsigned i, bool on)
-{
-	if (on)
-		map[i / 32] |= UINT32_C(1) << (i % 32);
-	else
-		map[i / 32] &= ~(UINT32_C(1) << (i % 32));
-}
 
 static bool by_msi(const struct aplic *a)
 {

@@ -6,6 +6,7 @@
 #include "riscv/plic.h"
 
 #include <string.h>
+#include "riscv/bits.h"
 
 #define PENDING	      0x001000U
 #define ENABLE	      0x002000U /* context n at + n * 0x80 */
@@ -14,19 +15,6 @@
 #define CONTEXT_SIZE  0x1000U
 
 enum { THRESHOLD = 0, CLAIM = 4 };
-
-static bool bit(const uint32_t *map, unsigned i)
-{
-	return map[i / 32] >> (i % 32) & 1;
-}
-
-static void set_bit(uint32_t *map, unsigned i, bool on)
-{
-	if (on)
-		map[i / 32] |= UINT32_C(1) << (i % 32);
-	else
-		map[i / 32] &= ~(UINT32_C(1) << (i % 32));
-}
 
 static bool exists(const struct plic *p, uint32_t source)
 {

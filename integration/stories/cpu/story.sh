@@ -13,14 +13,6 @@ say "threads $(siblings thread_siblings_list)"
 say "sbi $(dmesg | sed -n 's/.*SBI \([A-Z]*\) extension detected.*/\1/p' | tr '\n' ' ')"
 say "pmu $(dmesg | grep -c riscv-pmu-sbi)"
 EOF
-# The list that an ISA string stands for, a name a line.
-isa_set() {
-	echo "$1" | tr -d ' ' | sed 's/^rv64//' | awk '{
-		n = split($1, part, "_")
-		for (i = 1; i <= length(part[1]); i++) print substr(part[1], i, 1)
-		for (i = 2; i <= n; i++) print part[i]
-	}' | sort -u
-}
 said() { tr -d '\r' <"$1.console" | sed -n "s/^@ $2 *//p"; } # VM WORD
 field() { sed -n "s/^ok  $1  *//p" "$2"; }                   # NAME FILE
 

@@ -95,15 +95,6 @@ guest_cases_as() { # VM CASE...: told by that guest; VM-CASE here
 	done
 }
 
-# The list that an ISA string stands for, a name a line.
-isa_set() {
-	echo "$1" | tr -d ' ' | sed 's/^rv64//' | awk '{
-		n = split($1, part, "_")
-		for (i = 1; i <= length(part[1]); i++) print substr(part[1], i, 1)
-		for (i = 2; i <= n; i++) print part[i]
-	}' | sort -u
-}
-
 # What the host can do, before any machine: the lines agree with what is there.
 check() { sed -n "s/^ok  $1  *//p" check.out; }
 pages=$(cat /proc/sys/vm/nr_hugepages)

@@ -69,6 +69,25 @@ static void macs(void **state UNUSED)
 	assert_memory_equal(mac, want, 6);
 }
 
+static void descriptors(void **state UNUSED)
+{
+	static const char *const bad[] = { "", ":", "0:", ":0", "0::1", "x", "-1", "0 ", "999",
+		"1000000000000000" };
+	unsigned n = 0;
+	int fds[2];
+
+	assert_int_equal(parse_fds("0:2", 0, fds, 2, &n, NULL), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(fds[0], 0);
+	assert_int_equal(fds[1], 2);
+	assert_int_equal(parse_fds("0", 0, fds, 2, &n, NULL), -E2BIG);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		n = 0;
+		assert_true(parse_fds(bad[i], 0, fds, 2, &n, NULL) < 0);
+	}
+	assert_int_equal(parse_fd("2", 3, fds, NULL), -EBADF); /* a standard stream */
+}
+
 struct fields {
 	const char *text;
 	uint64_t size;
@@ -130,6 +149,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(counts),
 		cmocka_unit_test(macs),
+		cmocka_unit_test(descriptors),
 		cmocka_unit_test(setters),
 		cmocka_unit_test(names),
 	};
