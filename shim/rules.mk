@@ -17,6 +17,7 @@ shim/qmp/test/test_block_commands.c_EXTRA := $(FAKE_VM)
 shim/qmp/fuzz/fuzz_qmp.c_EXTRA := $(FAKE_VM)
 shim/cli/test/test_agent.c_EXTRA = $(wildcard shim/cli/agent*.c) $(TTRPC_SOURCES) $(PROTO_C)
 shim/cli/test/test_client.c_EXTRA := shim/cli/client.c
+shim/cli/test/test_ctl_plug.c_EXTRA := shim/cli/ctl_plug.c shim/cli/client.c $(FAKE_VM)
 shim/cli/test/test_pidfile.c_EXTRA := shim/cli/pidfile.c
 shim/cli/test/test_run_opts.c_EXTRA := shim/cli/run_opts.c
 STRATOVIRT_WORDS := shim/stratovirt/options.c shim/stratovirt/config.c

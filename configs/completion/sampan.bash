@@ -1,7 +1,7 @@
 # bash completion for sampan(1)
 _sampan() {
 	local cur=$2 prev=$3
-	local options='--kernel --initrd --append --cpus --cpu --sbi --mem --disk --net --vsock --fs --console --virtio-console
+	local options='--kernel --initrd --append --cpus --cpu --sbi --mem --disk --disk-slots --net --vsock --fs --console --virtio-console
 		--api --name --irqchip --reboot --no-rng --rng-rate --gdb --log-level --log-file --pid-file --help'
 	local words=''
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -9,8 +9,9 @@ _sampan() {
 	elif [ "${COMP_WORDS[1]}" = check ]; then
 		words='--json --cpu --help'
 	elif [ "${COMP_WORDS[1]}" = ctl ]; then
-		[ "$COMP_CWORD" -eq 2 ] ||
-			words='status pause resume stop reset powerdown cpus devices version raw --json'
+		[ "$COMP_CWORD" -eq 2 ] || [ "$prev" = plug ] ||
+			words='status pause resume stop reset powerdown cpus devices disks plug unplug version
+				raw --json'
 	elif [ "${COMP_WORDS[1]}" = agent ]; then
 		case $cur in
 		-*) words='--timeout --list --help' ;;

@@ -35,10 +35,29 @@ static int wait_for(const struct client *c, short events, struct err *err)
 	}
 }
 
-static int send_all(const struct client *c, const char *data, size_t len, struct err *err)
+/* As send(); with the first byte goes fd, if there is one. */
+static ssize_t send_some(const struct client *c, const char *data, size_t len, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { (char *)(uintptr_t)data, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		control.align = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	return sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+}
+
+static int send_all(const struct client *c, const char *data, size_t len, int fd, struct err *err)
 {
 	while (len) {
-		ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL);
+		ssize_t n = send_some(c, data, len, fd);
 		int rc;
 
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -49,6 +68,7 @@ static int send_all(const struct client *c, const char *data, size_t len, struct
 				return rc;
 			continue;
 		}
+		fd = -1;
 		data += n;
 		len -= (size_t)n;
 	}
@@ -95,14 +115,14 @@ static int next_message(struct client *c, json_t **message, struct err *err)
 	return failx(err, -EPROTO, "what answers does not speak QMP");
 }
 
-int client_call(struct client *c, const json_t *request, json_t **reply, struct err *err)
+int client_call(struct client *c, const json_t *request, int fd, json_t **reply, struct err *err)
 {
 	AUTO_FREE char *text = json_dumps(request, JSON_COMPACT);
-	int rc = text ? send_all(c, text, strlen(text), err)
+	int rc = text ? send_all(c, text, strlen(text), fd, err)
 		      : fail(err, -ENOMEM, "write the request");
 
 	if (!rc)
-		rc = send_all(c, "\n", 1, err);
+		rc = send_all(c, "\n", 1, -1, err);
 	*reply = NULL;
 	while (!rc) {
 		json_t *message = NULL;
@@ -140,7 +160,7 @@ static int handshake(struct client *c, struct err *err)
 	if (rc)
 		return rc;
 	request = json_pack("{s:s}", "execute", "qmp_capabilities");
-	rc = request ? client_call(c, request, &reply, err)
+	rc = request ? client_call(c, request, -1, &reply, err)
 		     : fail(err, -ENOMEM, "write the request");
 	json_decref(request);
 	if (!rc && !json_object_get(reply, "return"))

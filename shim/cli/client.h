@@ -22,9 +22,10 @@ int client_open(struct client *c, const char *path, unsigned timeout_ms, struct 
 void client_close(struct client *c);
 
 /*
- * Sends request (borrowed) and gives the reply, a new reference; events are skipped. The reply may
- * hold an error.
+ * Sends request (borrowed), with a descriptor along where fd >= 0, and gives the reply, a new
+ * reference; events are skipped. The reply may hold an error.
  */
-int client_call(struct client *c, const json_t *request, json_t **reply, struct err *err) MUST_USE;
+int client_call(struct client *c, const json_t *request, int fd, json_t **reply, struct err *err)
+	MUST_USE;
 
 #endif

@@ -1,22 +1,24 @@
 /*
  * `sampan ctl PATH COMMAND`: one word becomes one QMP request, its reply a few lines for a reader,
- * or with --json the reply's value as it came. `raw` sends what it is given.
+ * or with --json the reply's value as it came. `raw` sends what it is given, `plug` is in
+ * ctl_plug.c.
  */
 #include "shim/cli/cli.h"
 
 #include <string.h>
-#include "shim/cli/client.h"
+#include "shim/cli/ctl_plug.h"
 
 #define TIMEOUT_MS 5000
 
 struct ctl {
-	const char *path, *command, *raw;
+	const char *path, *command, *argument;
 	bool json, help;
 };
 
 struct ctl_command {
 	const char *name, *execute, *about;
 	void (*show)(const json_t *value); /* NULL: nothing to show */
+	const char *argument;		   /* what the word behind it is; NULL: none */
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -58,6 +60,20 @@ static void show_devices(const json_t *value)
 			number_of(device, "irq"));
 }
 
+static void show_disks(const json_t *value)
+{
+	const json_t *disk, *inserted;
+	size_t i;
+
+	printf("ID                       FILE\n");
+	json_array_foreach (value, i, disk) {
+		inserted = json_object_get(disk, "inserted");
+		printf("%-20s %s %s\n", text_of(disk, "qdev"),
+			json_is_true(json_object_get(inserted, "ro")) ? "ro " : "rw ",
+			text_of(inserted, "file"));
+	}
+}
+
 static void show_version(const json_t *value)
 {
 	const json_t *qemu = json_object_get(value, "qemu");
@@ -72,33 +88,51 @@ static void show_json(const json_t *value)
 	putchar('\n');
 }
 
+static void show_id(const json_t *value)
+{
+	printf("%s\n", text_of(value, "id"));
+}
+
 static const struct ctl_command commands[] = {
-	{ "status", "query-status", "running, paused, shutdown, ...", show_status },
-	{ "pause", "stop", "no vCPU runs and no request is in flight afterwards", NULL },
-	{ "resume", "cont", "goes on", NULL },
-	{ "stop", "quit", "ends the VM and its monitor at once", NULL },
-	{ "reset", "system_reset", "starts the guest anew", NULL },
+	{ "status", "query-status", "running, paused, shutdown, ...", .show = show_status },
+	{ "pause", "stop", "no vCPU runs and no request is in flight afterwards", .show = NULL },
+	{ "resume", "cont", "goes on", .show = NULL },
+	{ "stop", "quit", "ends the VM and its monitor at once", .show = NULL },
+	{ "reset", "system_reset", "starts the guest anew", .show = NULL },
 	{ "powerdown", "system_powerdown", "asks the guest to power off, where it can be asked",
-		NULL },
-	{ "cpus", "query-cpus-fast", "the vCPUs and their threads", show_cpus },
+		.show = NULL },
+	{ "cpus", "query-cpus-fast", "the vCPUs and their threads", .show = show_cpus },
 	{ "devices", "x-query-devices", "the devices, their addresses and interrupts",
-		show_devices },
-	{ "version", "query-version", "of the monitor that answers", show_version },
-	{ "raw", NULL, "raw JSON: sends a request as it is, shows the reply", show_json },
+		.show = show_devices },
+	{ "disks", "query-block", "the disks that are in", .show = show_disks },
+	{ "plug", NULL, "plug FILE[,ro][,id=S]: puts a disk into a free place, shows its id",
+		.show = show_id, .argument = "a file" },
+	{ "unplug", "device_del", "unplug ID: takes it out again", .argument = "an id" },
+	{ "version", "query-version", "of the monitor that answers", .show = show_version },
+	{ "raw", NULL, "raw JSON: sends a request as it is, shows the reply", .show = show_json,
+		.argument = "a request" },
 };
 
-/* The words that are no options: path, command, JSON. */
+static const struct ctl_command *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* The words that are no options: path, command, its argument. */
 static int set_word(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
 {
 	struct ctl *c = into;
-	bool raw = c->command && !strcmp(c->command, "raw");
+	const struct ctl_command *known = c->command ? find(c->command) : NULL;
 
 	if (!c->path)
 		c->path = value;
 	else if (!c->command)
 		c->command = value;
-	else if (raw && !c->raw)
-		c->raw = value;
+	else if (known && known->argument && !c->argument)
+		c->argument = value;
 	else
 		return failx(err, -EINVAL, "unexpected argument \"%s\"", value);
 	return 0;
@@ -122,14 +156,6 @@ static int help(void)
 	return CLI_OK;
 }
 
-static const struct ctl_command *find(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-	return NULL;
-}
-
 /* Shows the reply, or says the monitor's own sentence. */
 static int show(const struct ctl *ctl, const struct ctl_command *c, const json_t *reply,
 	struct err *err)
@@ -146,43 +172,73 @@ static int show(const struct ctl *ctl, const struct ctl_command *c, const json_t
 	return 0;
 }
 
+/* Either request or plug is NULL. */
 static int talk(const struct ctl *ctl, const struct ctl_command *c, const json_t *request,
-	struct err *err)
+	const struct plug *plug)
 {
 	json_t *reply = NULL;
 	struct client client;
-	int rc = client_open(&client, ctl->path, TIMEOUT_MS, err);
+	struct err err = { 0 };
+	int rc = client_open(&client, ctl->path, TIMEOUT_MS, &err);
 
-	if (!rc)
-		rc = client_call(&client, request, &reply, err);
+	if (!rc && plug)
+		rc = plug_run(plug, &client, &reply, &err);
+	else if (!rc)
+		rc = client_call(&client, request, -1, &reply, &err);
 	client_close(&client);
-	if (rc)
-		return rc;
-	rc = show(ctl, c, reply, err);
+	if (!rc)
+		rc = show(ctl, c, reply, &err);
 	json_decref(reply);
-	return rc;
+	return rc ? cli_error(err.msg) : CLI_OK;
 }
 
 /* NULL, with a sentence, when the words make no request. */
-static json_t *make_request(const struct ctl *ctl, const struct ctl_command *c, struct err *err)
+static json_t *parse_raw(const char *text, struct err *err)
 {
 	json_error_t where;
+	json_t *request = json_loads(text, JSON_REJECT_DUPLICATES, &where);
+
+	if (json_is_object(request))
+		return request;
+	failx(err, 0, "the request is no JSON object%s%s", request ? "" : ": ",
+		request ? "" : where.text);
+	json_decref(request);
+	return NULL;
+}
+
+static json_t *make_request(const struct ctl *ctl, const struct ctl_command *c, struct err *err)
+{
 	json_t *request;
 
-	if (c->execute)
-		return json_pack("{s:s}", "execute", c->execute);
-	if (!ctl->raw) {
-		failx(err, 0, "raw needs a request");
-		return NULL;
-	}
-	request = json_loads(ctl->raw, JSON_REJECT_DUPLICATES, &where);
-	if (!json_is_object(request)) {
-		failx(err, 0, "the request is no JSON object%s%s", request ? "" : ": ",
-			request ? "" : where.text);
-		json_decref(request);
-		return NULL;
-	}
+	if (!c->execute)
+		return parse_raw(ctl->argument, err);
+	request = c->argument ? json_pack("{s:s,s:{s:s}}", "execute", c->execute, "arguments", "id",
+					ctl->argument)
+			      : json_pack("{s:s}", "execute", c->execute);
+	if (!request)
+		failx(err, 0, "%s is no text", ctl->argument);
 	return request;
+}
+
+static int run_plug(const struct ctl *ctl, const struct ctl_command *c)
+{
+	struct plug plug;
+	struct err err = { 0 };
+	int status = plug_parse(&plug, ctl->argument, &err) ? cli_usage("ctl", err.msg)
+							    : talk(ctl, c, NULL, &plug);
+
+	plug_free(&plug);
+	return status;
+}
+
+static int run_request(const struct ctl *ctl, const struct ctl_command *c)
+{
+	struct err err = { 0 };
+	json_t *request = make_request(ctl, c, &err);
+	int status = request ? talk(ctl, c, request, NULL) : cli_usage("ctl", err.msg);
+
+	json_decref(request);
+	return status;
 }
 
 int cmd_ctl(int argc, char **argv)
@@ -190,8 +246,6 @@ int cmd_ctl(int argc, char **argv)
 	const struct ctl_command *c;
 	struct ctl ctl = { 0 };
 	struct err err = { 0 };
-	json_t *request;
-	int rc;
 
 	if (cli_wants_help(argc, argv))
 		return help();
@@ -203,14 +257,11 @@ int cmd_ctl(int argc, char **argv)
 		return cli_usage("ctl",
 			ctl.path ? "no command is given" : "no path of an API socket is given");
 	c = find(ctl.command);
-	if (!c) {
+	if (!c)
 		failx(&err, 0, "unknown command \"%s\"", ctl.command);
-		return cli_usage("ctl", err.msg);
-	}
-	request = make_request(&ctl, c, &err);
-	if (!request)
-		return cli_usage("ctl", err.msg);
-	rc = talk(&ctl, c, request, &err);
-	json_decref(request);
-	return rc ? cli_error(err.msg) : CLI_OK;
+	else if (c->argument && !ctl.argument)
+		failx(&err, 0, "%s needs %s", c->name, c->argument);
+	else
+		return strcmp(c->name, "plug") ? run_request(&ctl, c) : run_plug(&ctl, c);
+	return cli_usage("ctl", err.msg);
 }

@@ -15,6 +15,7 @@
 #include "shim/cli/cli.h"
 #include "shim/cli/pidfile.h"
 #include "shim/cli/run_opts.h"
+#include "shim/qmp/block_commands.h"
 #include "shim/qmp/vm_commands.h"
 
 #define QEMU_MAJOR 5 /* the version whose QMP is meant; clients of Kata's kind refuse less */
@@ -23,7 +24,9 @@ struct run {
 	struct run_opts opts;
 	struct loop *loop;
 	struct qmp_vm vm; /* .vm: the machine */
-	struct qmp_table table;
+	struct qmp_blocks blocks;
+	struct qmp_fds fds;
+	struct qmp_table tables[3];
 	struct qmp_dialect dialect;
 	struct qmp_server *api;
 	struct pidfile pidfile;
@@ -119,14 +122,39 @@ static int open_log(struct run *r, struct err *err)
 	return 0;
 }
 
+/* The disks of the start, by the names that the machine gives them. */
+static int list_disks(struct run *r, struct err *err)
+{
+	const struct vm_config *cfg = &r->opts.vm;
+	char id[24];
+	int rc = 0;
+
+	r->blocks.slots = cfg->ndisks + cfg->disk_slots;
+	r->blocks.fds = &r->fds;
+	for (unsigned i = 0; i < cfg->ndisks && !rc; i++) {
+		snprintf(id, sizeof(id), "disk%u", i);
+		rc = qmp_blocks_fixed(&r->blocks, i, id, id, cfg->disks[i].path,
+			cfg->disks[i].readonly, err);
+	}
+	return rc;
+}
+
 static int open_api(struct run *r, struct err *err)
 {
-	r->table = qmp_vm_table(&r->vm);
+	int rc = r->opts.api ? list_disks(r, err) : 0;
+
+	r->tables[0] = qmp_vm_table(&r->vm);
+	r->tables[1] = qmp_blocks_table(&r->blocks);
+	r->tables[2] = qmp_fds_table(&r->fds);
 	r->dialect = (struct qmp_dialect){ .major = QEMU_MAJOR,
 		.package = "sampan " SAMPAN_VERSION,
-		.tables = &r->table,
-		.ntables = 1 };
-	return r->opts.api ? qmp_server_new(&r->api, r->opts.api, &r->dialect, r->loop, err) : 0;
+		.tables = r->tables,
+		.ntables = ARRAY_SIZE(r->tables),
+		.fds = &r->fds };
+	if (!rc && r->opts.api)
+		rc = qmp_server_new(&r->api, r->opts.api, &r->dialect, r->loop, err);
+	r->blocks.server = r->api;
+	return rc;
 }
 
 static int set_up(struct run *r, struct err *err)
@@ -143,6 +171,7 @@ static int set_up(struct run *r, struct err *err)
 		rc = open_api(r, err);
 	if (!rc)
 		rc = vm_new(&r->vm.vm, &r->opts.vm, r->loop, err);
+	r->blocks.vm = r->vm.vm;
 	if (!rc)
 		rc = vm_start(r->vm.vm, err);
 	return rc;
@@ -153,8 +182,9 @@ static void tear_down(struct run *r)
 	if (r->loop)
 		loop_undefer(r->loop, &r->stop);
 	qmp_server_free(r->api);
-	r->api = NULL;
+	r->api = r->blocks.server = NULL;
 	vm_free(r->vm.vm);
+	qmp_blocks_fini(&r->blocks);
 	pidfile_remove(&r->pidfile);
 	if (r->signals.fd >= 0) {
 		loop_remove(r->loop, &r->signals);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "core/log.h"
 
 #define SECTOR 512
@@ -194,10 +195,28 @@ static int check_blockdev(json_t *args, enum block_io *io, struct err *err)
 	return rc;
 }
 
+/* Opens filename, or copies the descriptor that it means; *name: what to call it. */
+static int open_file(const struct qmp_blocks *b, const char *filename, bool readonly, int *fd,
+	const char **name, struct err *err)
+{
+	AUTO_FD got = -1;
+	int rc;
+
+	*name = filename;
+	if (!b->fds || !qmp_fds_means(filename))
+		return block_open_file(fd, filename, readonly, err);
+	rc = qmp_fds_copy(b->fds, filename, readonly, &got, name, err);
+	if (!rc)
+		rc = block_check_file(got, *name, readonly, err);
+	if (!rc)
+		*fd = take_fd(&got);
+	return rc;
+}
+
 static int blockdev_add(void *ctx, json_t *args, json_t **ret UNUSED, struct err *err)
 {
 	struct qmp_blocks *b = ctx;
-	const char *id = text(args, "node-name"), *path;
+	const char *id = text(args, "node-name"), *filename, *name;
 	bool readonly = json_is_true(json_object_get(args, "read-only"));
 	struct qmp_node *n = find(b, id);
 	enum block_io io = BLOCK_IO_AUTO;
@@ -210,8 +229,8 @@ static int blockdev_add(void *ctx, json_t *args, json_t **ret UNUSED, struct err
 		rc = check_blockdev(args, &io, err);
 	if (rc)
 		return rc;
-	path = text(json_object_get(args, "file"), "filename");
-	rc = block_open_file(&fd, path, readonly, err);
+	filename = text(json_object_get(args, "file"), "filename");
+	rc = open_file(b, filename, readonly, &fd, &name, err);
 	if (rc)
 		return rc;
 	if (n)
@@ -220,11 +239,12 @@ static int blockdev_add(void *ctx, json_t *args, json_t **ret UNUSED, struct err
 	if (!n)
 		return failx(err, -ENOSPC, "add block device %s: there are %d already", id,
 			QMP_NODES);
-	rc = name_node(n, id, path, err);
+	rc = name_node(n, id, name, err);
 	if (rc)
 		return rc;
 	n->state = QMP_NODE_OPEN;
 	n->readonly = readonly;
+	n->sent = b->fds && qmp_fds_means(filename);
 	n->io = io;
 	n->fd = take_fd(&fd);
 	return 0;
@@ -279,6 +299,35 @@ static void serial_of(char serial[21], const json_t *args)
 	snprintf(serial, 21, "%.20s", s ? s : text(args, "id"));
 }
 
+/*
+ * Two disks may be one file only if none writes. The lock on the file says so where it was opened
+ * twice; copies of one descriptor share theirs.
+ */
+static int check_sharing(const struct qmp_blocks *b, struct qmp_node *n, int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return fail(err, -errno, "use disk %s", n->path);
+	n->dev = st.st_dev;
+	n->ino = st.st_ino;
+	for (const struct qmp_node *o = b->node; o < b->node + QMP_NODES; o++)
+		if (o->state == QMP_NODE_IN && !o->fixed && o->dev == n->dev && o->ino == n->ino &&
+			!(o->readonly && n->readonly))
+			return failx(err, -EBUSY, "disk %s is in use by device %s", n->path,
+				o->device);
+	return 0;
+}
+
+static int reopen(const struct qmp_node *n, int *fd, struct err *err)
+{
+	if (n->sent)
+		return failx(err, -EBADF,
+			"the descriptor of block device %s went with its device: send it again",
+			n->id);
+	return block_open_file(fd, n->path, n->readonly, err);
+}
+
 static int plug(struct qmp_blocks *b, struct qmp_node *n, unsigned slot, const char *serial,
 	struct err *err)
 {
@@ -291,7 +340,9 @@ static int plug(struct qmp_blocks *b, struct qmp_node *n, unsigned slot, const c
 
 	n->fd = -1;
 	if (fd < 0)
-		rc = block_open_file(&fd, n->path, n->readonly, err);
+		rc = reopen(n, &fd, err);
+	if (!rc)
+		rc = check_sharing(b, n, fd, err);
 	disk.fd = fd;
 	if (!rc)
 		rc = vm_disk_plug(b->vm, slot, &disk, err);

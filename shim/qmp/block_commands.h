@@ -3,7 +3,8 @@
  * device_del put them into the machine's disk slots, query-block lists them. A table for fronts
  * whose callers plug disks, over vm.h alone.
  *
- * A file is opened by blockdev-add and closed when its device or its name goes. A device that goes
+ * A file is opened by blockdev-add, or is a copy of a descriptor that a client sent (fds.h), and
+ * closed when its device or its name goes. A device that goes
  * closes its file, so that the host can take it back, and leaves the name behind: for blockdev-del,
  * which callers may send or not, or for the next blockdev-add in need of a place. So there is a
  * bounded number of names. Owner: the front, which keeps struct qmp_blocks as the table's context;
@@ -12,6 +13,7 @@
 #ifndef SAMPAN_QMP_BLOCK_COMMANDS_H
 #define SAMPAN_QMP_BLOCK_COMMANDS_H
 
+#include "shim/qmp/fds.h"
 #include "shim/qmp/server.h"
 #include "vm.h"
 
@@ -30,7 +32,10 @@ struct qmp_node {
 	char id[QMP_NODE_ID_MAX + 1], device[QMP_NODE_ID_MAX + 1];
 	char *path;
 	int fd;
+	dev_t dev; /* of the file, fixed ones apart */
+	ino_t ino;
 	bool readonly;
+	bool sent;  /* by a client: path is only what it is called */
 	bool fixed; /* of the start: device_del can't take it */
 	enum block_io io;
 	unsigned slot;
@@ -40,6 +45,7 @@ struct qmp_node {
 struct qmp_blocks {
 	struct vm *vm;
 	struct qmp_server *server; /* gets DEVICE_DELETED; may be NULL */
+	struct qmp_fds *fds;	   /* NULL: no descriptors by name */
 	unsigned slots;		   /* of the machine, those of the start's disks included */
 	struct qmp_node node[QMP_NODES];
 	uint64_t ages;

@@ -15,6 +15,8 @@
 
 #define QMP_ARGS 12
 
+struct qmp_fds;
+
 struct qmp_arg {
 	const char *name;
 	bool optional;
@@ -41,6 +43,7 @@ struct qmp_dialect {
 	const char *package;
 	const struct qmp_table *tables;
 	size_t ntables;
+	struct qmp_fds *fds; /* for what clients send along; NULL: such descriptors are closed */
 };
 
 /* NULL when there is none. */

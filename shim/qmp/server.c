@@ -74,11 +74,36 @@ static void take_input(struct client *c)
 		c->in_at = c->in_len = 0;
 }
 
+/* What came along; more than fits was closed by the kernel. */
+static void take_fds(struct client *c, struct msghdr *msg)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
+		int fds[QMP_INBOX];
+		size_t bytes = h->cmsg_len - CMSG_LEN(0);
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		memcpy(fds, CMSG_DATA(h), MIN(bytes, sizeof(fds)));
+		qmp_session_fds(&c->session, fds, MIN(bytes, sizeof(fds)) / sizeof(int));
+	}
+}
+
 /* Reads once, so that a client that floods gets no more than its turn. */
 static void receive(struct client *c)
 {
-	ssize_t n = recv(c->watch.fd, c->in, sizeof(c->in), MSG_DONTWAIT);
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int[QMP_INBOX]))];
+	} control;
+	struct iovec iov = { c->in, sizeof(c->in) };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(c->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
+	if (n >= 0)
+		take_fds(c, &msg);
 	if (n > 0)
 		c->in_len = (size_t)n;
 	else if (n == 0)

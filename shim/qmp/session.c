@@ -64,6 +64,9 @@ void qmp_session_init(struct qmp_session *s, const struct qmp_dialect *dialect)
 void qmp_session_fini(struct qmp_session *s)
 {
 	qmp_split_fini(&s->split);
+	qmp_inbox_clear(&s->inbox);
+	if (s->dialect->fds)
+		qmp_fds_forget(s->dialect->fds, &s->inbox);
 	free(s->out);
 	s->out = NULL;
 }
@@ -201,6 +204,8 @@ static json_t *dispatch(struct qmp_session *s, const char *name, json_t *args)
 		failx(&err, 0, "there is no command \"%.64s\"", name);
 		return qmp_error("CommandNotFound", err.msg);
 	}
+	if (s->dialect->fds)
+		s->dialect->fds->inbox = &s->inbox;
 	if (args)
 		return execute(c, ctx, args);
 	none = json_object();
@@ -263,6 +268,19 @@ static bool takes_input(const struct qmp_session *s)
 	return !s->closing && !s->dead && s->out_len - s->out_at <= QMP_OUTPUT_HIGH;
 }
 
+void qmp_session_fds(struct qmp_session *s, const int *fds, size_t n)
+{
+	qmp_inbox_put(&s->inbox, fds, n);
+}
+
+/* All bytes that were received are used: what came with them, or with blanks before them, and was
+ * not taken belongs to nothing that may still come. */
+static void close_leftovers(struct qmp_session *s)
+{
+	if (s->inbox.heard && qmp_split_is_between(&s->split))
+		qmp_inbox_clear(&s->inbox);
+}
+
 size_t qmp_session_input(struct qmp_session *s, const char *data, size_t len)
 {
 	size_t taken = 0;
@@ -274,6 +292,7 @@ size_t qmp_session_input(struct qmp_session *s, const char *data, size_t len)
 		case QMP_SPLIT_MORE:
 			break;
 		case QMP_SPLIT_MESSAGE:
+			s->inbox.heard = true;
 			handle_message(s, s->split.text, s->split.len);
 			break;
 		case QMP_SPLIT_TOO_LONG:
@@ -288,5 +307,7 @@ size_t qmp_session_input(struct qmp_session *s, const char *data, size_t len)
 		}
 		taken += used;
 	}
+	if (taken == len)
+		close_leftovers(s);
 	return taken;
 }

@@ -11,7 +11,7 @@
 #ifndef SAMPAN_QMP_SESSION_H
 #define SAMPAN_QMP_SESSION_H
 
-#include "shim/qmp/commands.h"
+#include "shim/qmp/fds.h"
 #include "shim/qmp/split.h"
 
 #define QMP_MESSAGE_MAX (64 * 1024)  /* bytes that a client may send as one message */
@@ -21,6 +21,7 @@
 struct qmp_session {
 	const struct qmp_dialect *dialect;
 	struct qmp_split split;
+	struct qmp_inbox inbox;
 	char *out; /* bytes out_at .. out_len wait to be sent */
 	size_t out_at, out_len, out_size;
 	bool negotiated;
@@ -31,6 +32,9 @@ struct qmp_session {
 /* Queues the greeting. dialect must outlive the session. */
 void qmp_session_init(struct qmp_session *s, const struct qmp_dialect *dialect);
 void qmp_session_fini(struct qmp_session *s);
+
+/* What came with the bytes that are put in next; takes all of them over. */
+void qmp_session_fds(struct qmp_session *s, const int *fds, size_t n);
 
 /* Returns how many bytes were taken: all, unless output must be sent first or the session ends. */
 size_t qmp_session_input(struct qmp_session *s, const char *data, size_t len);

@@ -21,6 +21,11 @@ void qmp_split_fini(struct qmp_split *s)
 	s->text = NULL;
 }
 
+bool qmp_split_is_between(const struct qmp_split *s)
+{
+	return s->done || !s->len;
+}
+
 static void begin(struct qmp_split *s)
 {
 	if (s->size > KEEP) {

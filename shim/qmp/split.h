@@ -33,6 +33,9 @@ enum qmp_split_result {
 void qmp_split_init(struct qmp_split *s, size_t max);
 void qmp_split_fini(struct qmp_split *s);
 
+/* Whether no message is begun. */
+bool qmp_split_is_between(const struct qmp_split *s);
+
 /* *used: how many of the bytes were taken. */
 enum qmp_split_result qmp_split_feed(struct qmp_split *s, const char *data, size_t len,
 	size_t *used);

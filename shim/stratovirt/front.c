@@ -33,7 +33,8 @@ struct front {
 	struct loop *loop;
 	struct qmp_vm vm; /* .vm: the machine */
 	struct qmp_blocks blocks;
-	struct qmp_table tables[2];
+	struct qmp_fds fds;
+	struct qmp_table tables[3];
 	struct qmp_dialect dialect;
 	struct qmp_server *qmp;
 	struct pidfile pidfile;
@@ -249,11 +250,14 @@ static int open_qmp(struct front *f, struct err *err)
 	f->vm.arg = f;
 	f->tables[0] = qmp_vm_table(&f->vm);
 	f->tables[1] = qmp_blocks_table(&f->blocks);
+	f->tables[2] = qmp_fds_table(&f->fds);
 	f->dialect = (struct qmp_dialect){ .major = QEMU_MAJOR,
 		.micro = 1,
 		.package = "sampan " SAMPAN_VERSION,
 		.tables = f->tables,
-		.ntables = ARRAY_SIZE(f->tables) };
+		.ntables = ARRAY_SIZE(f->tables),
+		.fds = &f->fds };
+	f->blocks.fds = &f->fds;
 	rc = qmp_server_new(&f->qmp, f->options->qmp, &f->dialect, f->loop, err);
 	f->blocks.server = f->qmp;
 	return rc;

@@ -74,7 +74,20 @@ static int check_access(int fd, bool readonly, const char *name, struct err *err
 	if (!readonly && (flags & O_ACCMODE) != O_RDWR)
 		return failx(err, -EBADF, "disk %s was opened read-only, and is to be written",
 			name);
+	if (!readonly && flags & O_APPEND) /* pwrite() would not heed the offset */
+		return failx(err, -EBADF, "disk %s was opened for appending", name);
 	return 0;
+}
+
+int block_check_file(int fd, const char *name, bool readonly, struct err *err)
+{
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st))
+		return fail(err, -errno, "use disk %s", name);
+	rc = check_kind(&st, name, err);
+	return rc ? rc : check_access(fd, readonly, name, err);
 }
 
 static int lock_file(int fd, bool readonly, const char *name, struct err *err)
@@ -115,17 +128,20 @@ static bool can_punch(int fd, uint64_t size)
 		(off_t)ALIGN_UP(size, PHYSICAL_MAX), PHYSICAL_MAX);
 }
 
-static int get_info(struct block *b, const struct stat *st, const char *name, struct err *err)
+static int get_info(struct block *b, const char *name, struct err *err)
 {
 	struct block_info *info = &b->info;
+	struct stat st;
 	int rc = 0;
 
-	if (S_ISBLK(st->st_mode)) {
+	if (fstat(b->fd, &st))
+		return fail(err, -errno, "use disk %s", name);
+	if (S_ISBLK(st.st_mode)) {
 		rc = device_info(b, name, err);
 	} else {
-		info->size = (uint64_t)st->st_size;
+		info->size = (uint64_t)st.st_size;
 		info->logical_size = SECTOR;
-		info->physical_size = (uint32_t)MIN(st->st_blksize, PHYSICAL_MAX);
+		info->physical_size = (uint32_t)MIN(st.st_blksize, PHYSICAL_MAX);
 		info->can_discard = !info->readonly && can_punch(b->fd, info->size);
 	}
 	if (rc)
@@ -161,14 +177,8 @@ static int start_backend(struct block *b, enum block_io io, const char *name, st
 static int set_up(struct block *b, int fd, const char *name, enum block_io io, struct err *err)
 {
 	bool readonly = b->info.readonly;
-	struct stat st;
-	int rc;
+	int rc = block_check_file(fd, name, readonly, err);
 
-	if (fstat(fd, &st))
-		return fail(err, -errno, "use disk %s", name);
-	rc = check_kind(&st, name, err);
-	if (!rc)
-		rc = check_access(fd, readonly, name, err);
 	if (!rc)
 		rc = lock_file(fd, readonly, name, err);
 	if (rc)
@@ -180,7 +190,7 @@ static int set_up(struct block *b, int fd, const char *name, enum block_io io, s
 	b->zeros = mmap(NULL, BLOCK_ZEROS, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (b->zeros == MAP_FAILED)
 		return fail(err, -errno, "get disk %s ready", name);
-	rc = get_info(b, &st, name, err);
+	rc = get_info(b, name, err);
 	return rc ? rc : start_backend(b, io, name, err);
 }
 

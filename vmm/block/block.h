@@ -69,6 +69,8 @@ int block_open(struct block **out, const char *path, int fd, bool readonly, enum
 	struct loop *loop, struct block_owner *owner, struct err *err) MUST_USE;
 /* Only the opening, for block_open(fd) later: path must be a regular file or a block device. */
 int block_open_file(int *fd, const char *path, bool readonly, struct err *err) MUST_USE;
+/* The same check of one that somebody else opened, and of its rights; name is for messages. */
+int block_check_file(int fd, const char *name, bool readonly, struct err *err) MUST_USE;
 void block_close(struct block
 		*b); /* after block_drain(), in the loop thread, without the lock; NULL is fine */
 const struct block_info *block_info(const struct block *b);

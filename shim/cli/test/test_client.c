@@ -91,13 +91,13 @@ static void a_call(void **state UNUSED)
 
 	begin(&s);
 	assert_int_equal(client_open(&c, path(), 5000, &err), 0);
-	assert_int_equal(client_call(&c, request, &reply, &err), 0);
+	assert_int_equal(client_call(&c, request, -1, &reply, &err), 0);
 	assert_non_null(json_object_get(reply, "error"));
 	json_decref(reply);
-	assert_int_equal(client_call(&c, request, &reply, &err), 0);
+	assert_int_equal(client_call(&c, request, -1, &reply, &err), 0);
 	assert_int_equal(json_array_size(json_object_get(reply, "return")), 1);
 	json_decref(reply);
-	assert_int_not_equal(client_call(&c, request, &reply, &err), 0);
+	assert_int_not_equal(client_call(&c, request, -1, &reply, &err), 0);
 	assert_null(reply);
 	end(&s, &c);
 	assert_string_equal(s.heard,

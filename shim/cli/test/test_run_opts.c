@@ -108,6 +108,11 @@ static void disks(void **state UNUSED)
 	assert_int_equal(opts.vm.disks[1].io, BLOCK_IO_THREADS);
 	assert_int_equal(opts.vm.disks[1].fd, -1);
 	assert_false(opts.vm.disks[1].readonly);
+	assert_int_equal(opts.vm.disk_slots, 0);
+	good("--kernel /k --disk-slots 4");
+	assert_int_equal(opts.vm.disk_slots, 4);
+	bad("--kernel /k --disk-slots 65", "--disk-slots: 65 is out of range (0 to 64)");
+	bad("--kernel /k --disk-slots -1", "--disk-slots: \"-1\" is not a number");
 	bad("--kernel /k --disk ", "option --disk needs a value");
 	bad("--kernel /k --disk=", "--disk: the value is empty");
 	bad("--kernel /k --disk /d,rw", "--disk: unknown key \"rw\"");

@@ -1,11 +1,12 @@
 /*
  * Fuzzes a QMP session with the machine's and the disks' commands over a fake machine. The input's
- * first byte chooses the portions in which the rest arrives; after each portion part of the output
- * is taken away. Whatever comes, output stays bounded, every reply is a line of valid JSON, and a
- * session that ended takes no more.
+ * first byte chooses the portions in which the rest arrives, of which some bring descriptors; after
+ * each portion part of the output is taken away. Whatever comes, output stays bounded, every reply
+ * is a line of valid JSON, and a session that ended takes no more.
  */
 #include "shim/qmp/session.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include "shim/qmp/block_commands.h"
 #include "shim/qmp/test/fake_vm.h"
@@ -58,12 +59,30 @@ static void check_replies(const struct reader *r)
 	}
 }
 
+/* Every fourth portion brings one or two. */
+static void send_fds(struct qmp_session *s, size_t left)
+{
+	int fds[2];
+	size_t n = 1 + left / 4 % 2;
+
+	if (left % 4)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fds[i] < 0)
+			abort(); /* they have not been closed */
+	}
+	qmp_session_fds(s, fds, n);
+}
+
 static void converse(struct qmp_session *s, struct reader *r, const uint8_t *data, size_t size,
 	size_t portion)
 {
 	while (size) {
-		size_t n = MIN(portion, size), taken = qmp_session_input(s, (const char *)data, n);
+		size_t n = MIN(portion, size), taken;
 
+		send_fds(s, size);
+		taken = qmp_session_input(s, (const char *)data, n);
 		if (taken > n)
 			abort();
 		data += taken;
@@ -87,9 +106,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	unsigned quits = 0;
 	struct qmp_vm q = { .vm = &vm, .quit = on_quit, .arg = &quits };
-	struct qmp_blocks blocks = { .vm = &vm, .slots = 4 };
-	const struct qmp_table tables[] = { qmp_vm_table(&q), qmp_blocks_table(&blocks) };
-	const struct qmp_dialect dialect = { 5, 0, 0, "fuzz", tables, 2 };
+	struct qmp_fds fds = { 0 };
+	struct qmp_blocks blocks = { .vm = &vm, .slots = 4, .fds = &fds };
+	const struct qmp_table tables[] = { qmp_vm_table(&q), qmp_blocks_table(&blocks),
+		qmp_fds_table(&fds) };
+	const struct qmp_dialect dialect = { 5, 0, 0, "fuzz", tables, 3, &fds };
 	struct reader reader = { 0 };
 	struct qmp_session session;
 

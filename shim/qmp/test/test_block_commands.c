@@ -16,7 +16,8 @@
 struct fixture {
 	struct vm vm;
 	struct qmp_blocks b;
-	struct qmp_table table;
+	struct qmp_fds fds;
+	struct qmp_table tables[2];
 	struct qmp_dialect dialect;
 	struct qmp_session session;
 	char path[64], text[8192];
@@ -83,8 +84,10 @@ static int set_up(void **state)
 	f->vm.info.state = VM_RUNNING;
 	f->b.vm = &f->vm;
 	f->b.slots = 4;
-	f->table = qmp_blocks_table(&f->b);
-	f->dialect = (struct qmp_dialect){ 5, 0, 0, "t", &f->table, 1 };
+	f->b.fds = &f->fds;
+	f->tables[0] = qmp_blocks_table(&f->b);
+	f->tables[1] = qmp_fds_table(&f->fds);
+	f->dialect = (struct qmp_dialect){ 5, 0, 0, "t", f->tables, 2, &f->fds };
 	qmp_session_init(&f->session, &f->dialect);
 	say(f, "{\"execute\":\"qmp_capabilities\"}");
 	*state = f;
@@ -254,13 +257,106 @@ static void refuses(void **state)
 	has(say(f, "{\"execute\":\"device_del\"}\n"), "device_del needs argument");
 	assert_int_equal(f->vm.full, 1 << 1);
 	for (unsigned i = 0; i < 3; i++) {
-		char id[8];
+		char id[8], path[80];
 
 		snprintf(id, sizeof(id), "n%u", i);
-		add_file(f, id, f->path, "");
+		snprintf(path, sizeof(path), "%s-%u", f->path, i);
+		close(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+		add_file(f, id, path, "");
 		assert_string_equal(add_device(f, id, id, ""), OK);
 	}
 	has(add_device(f, "e", "b", ""), "all 4 disk slots are full");
+	for (unsigned i = 0; i < 3; i++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), "%s-%u", f->path, i);
+		unlink(path);
+	}
+}
+
+/* Sends one, keeps none. */
+static void send_file(struct fixture *f, const char *path, int flags, const char *request)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	qmp_session_fds(&f->session, &fd, 1);
+	has(say(f, request), "return");
+}
+
+#define ADD_FD	  "{\"execute\":\"add-fd\",\"arguments\":{\"fdset-id\":7,\"opaque\":\"mine\"}}\n"
+#define REMOVE_FD "{\"execute\":\"remove-fd\",\"arguments\":{\"fdset-id\":7}}\n"
+
+/* A monitor that can open nothing gets its disk: the path need not even exist any more. */
+static void by_descriptor(void **state)
+{
+	struct fixture *f = *state;
+	unsigned files = open_files();
+
+	send_file(f, f->path, O_RDWR, ADD_FD);
+	unlink(f->path);
+	assert_string_equal(add_file(f, "a", "/dev/fdset/7", ""), OK);
+	assert_string_equal(say(f, REMOVE_FD), OK);
+	assert_string_equal(add_device(f, "dev", "a", ""), OK);
+	assert_string_equal(f->vm.disk_path, "mine");
+	has(say(f, "{\"execute\":\"query-block\"}\n"), "\"file\":\"mine\"");
+	assert_string_equal(del(f, "device_del", "id", "dev"), OK);
+	assert_int_equal(open_files(), files);
+	has(add_device(f, "dev", "a", ""), "block device a went with its device: send it again");
+	assert_string_equal(del(f, "blockdev-del", "node-name", "a"), OK);
+}
+
+static void by_named_descriptor(void **state)
+{
+	struct fixture *f = *state;
+
+	send_file(f, f->path, O_RDONLY,
+		"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"n\"}}\n");
+	has(add_file(f, "a", "fd:n", ""), "was opened read-only, and is to be written");
+	assert_string_equal(add_file(f, "a", "fd:n", "\"read-only\":true,"), OK);
+	assert_string_equal(add_device(f, "dev", "a", ""), OK);
+	assert_string_equal(f->vm.disk_path, "fd:n");
+	has(add_file(f, "b", "fd:other", ""), "there is no descriptor fd:other");
+}
+
+static void bad_descriptors(void **state)
+{
+	struct fixture *f = *state;
+
+	has(add_file(f, "a", "/dev/fdset/7", ""), "there is no descriptor /dev/fdset/7");
+	send_file(f, "/dev/null", O_RDWR, ADD_FD);
+	has(add_file(f, "a", "/dev/fdset/7", ""), "disk mine is a character device");
+	assert_string_equal(say(f, REMOVE_FD), OK);
+	send_file(f, f->path, O_WRONLY, ADD_FD);
+	has(add_file(f, "a", "/dev/fdset/7", ""), "without the right to read");
+	assert_string_equal(say(f, REMOVE_FD), OK);
+	send_file(f, f->path, O_PATH, ADD_FD);
+	has(add_file(f, "a", "/dev/fdset/7", "\"read-only\":true,"), "without the right to read");
+	assert_string_equal(say(f, REMOVE_FD), OK);
+	send_file(f, f->path, O_RDWR | O_APPEND, ADD_FD);
+	has(add_file(f, "a", "/dev/fdset/7", ""), "opened for appending");
+	assert_string_equal(say(f, REMOVE_FD), OK);
+	send_file(f, "/tmp", O_RDONLY | O_DIRECTORY, ADD_FD);
+	has(add_file(f, "a", "/dev/fdset/7", "\"read-only\":true,"), "is a directory");
+}
+
+/* Copies of one descriptor share its lock, so the lock does not keep two writers apart. */
+static void one_file_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	send_file(f, f->path, O_RDWR, ADD_FD);
+	assert_string_equal(add_file(f, "a", "/dev/fdset/7", ""), OK);
+	assert_string_equal(add_file(f, "b", "/dev/fdset/7", ""), OK);
+	assert_string_equal(add_file(f, "ro1", "/dev/fdset/7", "\"read-only\":true,"), OK);
+	assert_string_equal(add_file(f, "ro2", "/dev/fdset/7", "\"read-only\":true,"), OK);
+	assert_string_equal(add_device(f, "one", "a", ""), OK);
+	has(add_device(f, "two", "b", ""), "disk mine is in use by device one");
+	has(add_device(f, "two", "ro1", ""), "disk mine is in use by device one");
+	assert_string_equal(del(f, "device_del", "id", "one"), OK);
+	assert_string_equal(add_device(f, "one", "ro1", ""), OK);
+	assert_string_equal(add_device(f, "two", "ro2", ""), OK);
+	has(add_device(f, "three", "b", ""), "disk mine is in use by device one");
 }
 
 static void options_that_change_nothing(void **state)
@@ -288,6 +384,10 @@ int main(void)
 		TEST(a_failed_plug_can_be_taken_back),
 		TEST(lists_them),
 		TEST(refuses),
+		TEST(by_descriptor),
+		TEST(by_named_descriptor),
+		TEST(bad_descriptors),
+		TEST(one_file_twice),
 		TEST(options_that_change_nothing),
 	};
 

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -74,7 +75,7 @@ static int set_up(void **state)
 		return -1;
 	f->end.fn = end;
 	f->table = (struct qmp_table){ commands, ARRAY_SIZE(commands), f };
-	f->dialect = (struct qmp_dialect){ 5, 0, 0, "t", &f->table, 1 };
+	f->dialect = (struct qmp_dialect){ 5, 0, 0, "t", &f->table, 1, NULL };
 	snprintf(f->path, sizeof(f->path), "/tmp/test-qmp-server.%d", (int)getpid());
 	if (loop_new(&f->loop, &err) ||
 		qmp_server_new(&f->server, f->path, &f->dialect, f->loop, &err))
@@ -306,6 +307,65 @@ static void no_descriptors_left(void **state)
 	close(ready);
 }
 
+static ssize_t send_fds(int to, const char *text, const int *fds, size_t n)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int[2 * QMP_INBOX]))];
+	} control = { 0 };
+	struct iovec iov = { (char *)(uintptr_t)text, strlen(text) };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+
+	control.align = (struct cmsghdr){ CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	memcpy(CMSG_DATA(&control.align), fds, n * sizeof(int));
+	return sendmsg(to, &msg, MSG_NOSIGNAL);
+}
+
+/* The other ends of pipes tell whether a descriptor is still open anywhere. */
+static bool is_gone(int pipe_end)
+{
+	return write(pipe_end, "x", 1) < 0 && errno == EPIPE;
+}
+
+static void descriptors_arrive(void **state)
+{
+	struct fixture *f = *state;
+	struct qmp_fds store = { 0 };
+	struct qmp_table tables[] = { f->table, qmp_fds_table(&store) };
+	int fd, ends[2], many[2 * QMP_INBOX];
+
+	signal(SIGPIPE, SIG_IGN);
+	f->dialect.tables = tables;
+	f->dialect.ntables = 2;
+	f->dialect.fds = &store;
+	fd = dial_ready(f);
+	assert_int_equal(pipe(ends), 0);
+	assert_true(send_fds(fd, "{\"execute\":\"add-fd\"}", ends, 1) > 0);
+	assert_non_null(strstr(receive(f, fd, NULL), "\"fdset-id\":0"));
+	assert_int_equal(fcntl(store.kept[0].fd, F_GETFD), FD_CLOEXEC);
+	close(ends[0]);
+	assert_false(is_gone(ends[1]));
+	close(fd); /* the client ends, and with it what it brought */
+	turn(f);
+	assert_true(is_gone(ends[1]));
+	close(ends[1]);
+
+	fd = dial_ready(f); /* more than are taken */
+	assert_int_equal(pipe(ends), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = ends[0];
+	assert_true(send_fds(fd, "{\"execute\":\"query-version\"}", many, ARRAY_SIZE(many)) > 0);
+	assert_non_null(strstr(receive(f, fd, NULL), "return"));
+	close(ends[0]);
+	assert_true(is_gone(ends[1]));
+	close(ends[1]);
+	close(fd);
+	turn(f);
+}
+
 static void paths(void **state)
 {
 	struct fixture *f = *state;
@@ -353,6 +413,7 @@ int main(void)
 		TEST(deaf_client),
 		TEST(hostile_bytes),
 		TEST(no_descriptors_left),
+		TEST(descriptors_arrive),
 		TEST(paths),
 		TEST(freeing_removes_the_socket_and_says_the_last),
 	};

@@ -52,7 +52,7 @@ static int set_up(void **state)
 	if (!f)
 		return -1;
 	f->table = (struct qmp_table){ commands, ARRAY_SIZE(commands), &f->counter };
-	f->dialect = (struct qmp_dialect){ 5, 0, 1, "t", &f->table, 1 };
+	f->dialect = (struct qmp_dialect){ 5, 0, 1, "t", &f->table, 1, NULL };
 	qmp_session_init(&f->session, &f->dialect);
 	*state = f;
 	return 0;

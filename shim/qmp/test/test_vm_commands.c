@@ -53,7 +53,7 @@ static int set_up(void **state)
 		.ndevices = 1 };
 	f->q = (struct qmp_vm){ .vm = &f->vm, .quit = on_quit, .arg = f };
 	f->table = qmp_vm_table(&f->q);
-	f->dialect = (struct qmp_dialect){ 5, 0, 0, "t", &f->table, 1 };
+	f->dialect = (struct qmp_dialect){ 5, 0, 0, "t", &f->table, 1, NULL };
 	qmp_session_init(&f->session, &f->dialect);
 	say(f, "{\"execute\":\"qmp_capabilities\"}");
 	*state = f;
