@@ -1,5 +1,6 @@
 # The emulated host: root.ext4 (its disk) with initrd.gz (which loads the modules for it), and root.cpio, the same tree as
-# an initramfs. Its kernel is Debian's.
+# an initramfs, without what only pods need. Its kernel is Debian's.
+host_pods='usr/bin/(containerd|ctr|runc)|usr/lib/cni'
 host_make() {
 	tree=$1/tree
 	mkdir "$tree"
@@ -7,12 +8,15 @@ host_make() {
 	debian_trim "$tree"
 	rm -rf "$tree"/usr/lib/python3*/test "$tree"/usr/share/qemu/edk2* "$tree"/usr/share/opensbi "$tree"/usr/lib/riscv64-linux-gnu/opensbi \
 		"$tree"/usr/share/zoneinfo "$tree"/usr/lib/riscv64-linux-gnu/gconv
+	find "$tree/usr/lib/cni" -type f ! -name bridge ! -name host-local ! -name loopback -delete
 	host_modules "$tree"
 	busybox_links "$tree"
 	echo host >"$tree/etc/hostname"
+	printf '127.0.0.1 localhost host\n::1 localhost\n' >"$tree/etc/hosts"
+	: >"$tree/etc/resolv.conf"
 	install -m 755 "$bed/host/init" "$tree/init"
-	(cd "$tree" && find . | sort | tools_as_root cpio --quiet -o -H newc -R 0:0) >"$1/root.cpio"
-	truncate -s 1G "$1/root.ext4"
+	(cd "$tree" && find . | grep -vE "^./($host_pods)" | sort | tools_as_root cpio --quiet -o -H newc -R 0:0) >"$1/root.cpio"
+	truncate -s 3G "$1/root.ext4"
 	tools_as_root mke2fs -q -t ext4 -d "$tree" -E root_owner=0:0 -O ^has_journal "$1/root.ext4"
 	rm -rf "$tree"
 
