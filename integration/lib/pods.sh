@@ -114,15 +114,15 @@ containerd_start() {
 	containerd_took=$(since "$containerd_took")
 }
 
-containerd_stop() { # [SIGNAL]
-	kill "-${1:-TERM}" "$containerd_pid" && wait "$containerd_pid" 2>/dev/null
+containerd_stop() { # SIGNAL
+	kill "-$1" "$containerd_pid" && wait "$containerd_pid" 2>/dev/null
 	containerd_pid=
 }
 
 # pods_down: all pods go, then containerd.
 pods_down() {
 	cri rmp -a -f >/dev/null
-	containerd_stop
+	containerd_stop TERM
 }
 
 # pods_abandon: nothing of it survives, whatever happened.

@@ -17,7 +17,7 @@ go_make() {
 	uri="$uri $suite main
 deb $uri"
 	debian_unpack "$suite-backports" "$1" "$(dpkg --print-architecture)" "golang-$go_release-go"
-	rm -rf "$1"/var "$1"/usr/share/doc
+	rm -rf "${1:?}/var" "$1/usr/share/doc"
 }
 
 # go_build MODULE OUT PACKAGE... -- FLAGS...: static riscv64 programs of the module in the directory MODULE, into the directory OUT.
