@@ -19,19 +19,20 @@ $(PROTO_C:%.c=$(O)/riscv64/%.o): RV_CFLAGS += -w
 $(PROTO_C:%.c=$(O)/native/%.o) $(PROTO_C:%.c=$(O)/fuzz/%.o): NATIVE_CFLAGS += -w
 
 TTRPC_SOURCES := $(wildcard agent-proto/ttrpc/*.c agent-proto/client/*.c)
+NETLINK_SOURCES := $(wildcard agent-proto/netlink/*.c)
 # What a program links to call an agent.
 AGENT_CLIENT_SOURCES := $(filter-out %/server.c,$(TTRPC_SOURCES)) $(PROTO_C)
 AGENT_SOURCES := $(filter-out agent-proto/agent/main.c,$(wildcard agent-proto/agent/*.c))
 CORE_SOURCES := $(wildcard vmm/core/*.c)
 
 PROGRAM_NAMES += sampan-agent
-sampan-agent_SOURCES := agent-proto/agent/main.c $(AGENT_SOURCES) $(filter-out agent-proto/client/%,$(TTRPC_SOURCES)) $(CORE_SOURCES) $(PROTO_C)
+sampan-agent_SOURCES := agent-proto/agent/main.c $(AGENT_SOURCES) $(NETLINK_SOURCES) $(filter-out agent-proto/client/%,$(TTRPC_SOURCES)) $(CORE_SOURCES) $(PROTO_C)
 sampan-agent_LIBS := -lprotobuf-c -ljansson -lmnl
 
 # Tests and fuzz targets of this folder link all of it.
 AGENT_TESTS := $(wildcard agent-proto/*/test/test_*.c agent-proto/*/fuzz/fuzz_*.c)
 TEST_SOURCES += $(wildcard agent-proto/*/test/test_*.c)
-$(foreach t,$(AGENT_TESTS),$(eval $(t)_EXTRA := $(TTRPC_SOURCES) $(AGENT_SOURCES) $(PROTO_C)))
+$(foreach t,$(AGENT_TESTS),$(eval $(t)_EXTRA := $(TTRPC_SOURCES) $(AGENT_SOURCES) $(NETLINK_SOURCES) $(PROTO_C)))
 NEUTRAL_LIBS += -lprotobuf-c -lmnl
 
 NEEDS_PROTO += $(TTRPC_SOURCES) $(AGENT_SOURCES) agent-proto/agent/main.c $(AGENT_TESTS)

@@ -18,7 +18,7 @@
 #include <time.h>
 
 #include "agent/agent.h"
-#include "agent/net_text.h"
+#include "netlink/net_text.h"
 #include "agent/rpc.h"
 
 #define LATE_LINK_MS 100 /* for a link that is not known to be plugged later */
@@ -50,47 +50,24 @@ const struct net_link *net_link_by_mac(const struct net_link *links, size_t n, c
 
 /* --- changing a link -------------------------------------------------------------------------- */
 
-struct change {
-	uint32_t flags, mask; /* IFF_ */
-	const char *name;     /* NULL: as it is */
-	uint32_t mtu;	      /* 0: as it is */
-};
-
-static int link_change(struct netlink *nl, int index, const struct change *c)
-{
-	_Alignas(struct nlmsghdr) char buf[NETLINK_REQUEST];
-	struct nlmsghdr *nlh = netlink_request(buf, RTM_NEWLINK, 0);
-	struct ifinfomsg *i = mnl_nlmsg_put_extra_header(nlh, sizeof(*i));
-
-	i->ifi_family = AF_UNSPEC;
-	i->ifi_index = index;
-	i->ifi_flags = c->flags;
-	i->ifi_change = c->mask;
-	if (c->name)
-		mnl_attr_put_strz(nlh, IFLA_IFNAME, c->name);
-	if (c->mtu)
-		mnl_attr_put_u32(nlh, IFLA_MTU, c->mtu);
-	return netlink_do(nl, nlh);
-}
-
 static int link_down(struct netlink *nl, int index)
 {
-	return link_change(nl, index, &(struct change){ .mask = IFF_UP });
+	return netlink_link_change(nl, index, &(struct net_link_change){ .mask = IFF_UP });
 }
 
 /* Another link's name. Old kernels rename only what is down. */
 static int rename_other(struct netlink *nl, const struct net_link *link, const char *name)
 {
-	struct change c = { .name = name };
-	int r = link_change(nl, link->index, &c);
+	struct net_link_change c = { .name = name };
+	int r = netlink_link_change(nl, link->index, &c);
 
 	if (r != -EBUSY)
 		return r;
 	r = link_down(nl, link->index);
 	if (!r)
-		r = link_change(nl, link->index, &c);
-	c = (struct change){ .flags = IFF_UP, .mask = IFF_UP };
-	return r ? r : link_change(nl, link->index, &c);
+		r = netlink_link_change(nl, link->index, &c);
+	c = (struct net_link_change){ .flags = IFF_UP, .mask = IFF_UP };
+	return r ? r : netlink_link_change(nl, link->index, &c);
 }
 
 static int addr_request(struct netlink *nl, uint16_t type, uint16_t flags, int index,
@@ -235,7 +212,8 @@ static int swap_names(struct netlink *nl, const struct net_link *ours, const str
 	snprintf(temporary, sizeof(temporary), "swap%d", ours->index);
 	r = rename_other(nl, other, temporary);
 	if (!r)
-		r = link_change(nl, ours->index, &(struct change){ .name = other->name });
+		r = netlink_link_change(nl, ours->index,
+			&(struct net_link_change){ .name = other->name });
 	if (!r)
 		return rename_other(nl, other, ours->name);
 	if (rename_other(nl, other, other->name))
@@ -253,7 +231,7 @@ static int set_name(struct netlink *nl, const struct net_link *links, size_t n,
 		return 0;
 	if (other)
 		return swap_names(nl, ours, other, err);
-	r = link_change(nl, ours->index, &(struct change){ .name = name });
+	r = netlink_link_change(nl, ours->index, &(struct net_link_change){ .name = name });
 	return r ? fail(err, r, "rename interface %s to %s", ours->name, name) : 0;
 }
 
@@ -283,18 +261,18 @@ static int apply(struct netlink *nl, const struct net_link *links, size_t n, con
 	struct err *err)
 {
 	const struct net_link *ours = net_link_by_mac(links, n, w->mac, w->mac_len);
-	struct change up = {
+	struct net_link_change up = {
 		.flags = IFF_UP | (w->interface->raw_flags & IFF_NOARP),
 		.mask = IFF_UP | IFF_NOARP,
 	};
-	struct change mtu = { .mtu = (uint32_t)w->interface->mtu };
+	struct net_link_change mtu = { .mtu = (uint32_t)w->interface->mtu };
 	int r = ours->flags & IFF_UP ? link_down(nl, ours->index) : 0;
 
 	if (r)
 		return fail(err, r, "set interface %s down", ours->name);
 	r = set_name(nl, links, n, ours, w->interface->name, err);
 	if (!r && mtu.mtu) {
-		r = link_change(nl, ours->index, &mtu);
+		r = netlink_link_change(nl, ours->index, &mtu);
 		if (r)
 			fail(err, r, "set the MTU of interface %s to %u", w->interface->name,
 				mtu.mtu);
@@ -303,7 +281,7 @@ static int apply(struct netlink *nl, const struct net_link *links, size_t n, con
 		r = set_addrs(nl, ours, w, err);
 	if (r)
 		return r;
-	r = link_change(nl, ours->index, &up);
+	r = netlink_link_change(nl, ours->index, &up);
 	return r ? fail(err, r, "set interface %s up", w->interface->name) : 0;
 }
 

@@ -6,7 +6,7 @@
 #define SAMPAN_AGENT_NET_H
 
 #include "agent.pb-c.h"
-#include "agent/netlink.h"
+#include "netlink/netlink.h"
 
 /* An array of links and the one that is looked for in it; NULL when there is none. */
 const struct net_link *net_link_by_name(const struct net_link *links, size_t n, const char *name);

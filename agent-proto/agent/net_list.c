@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/net_text.h"
+#include "netlink/net_text.h"
 #include "agent/rpc.h"
 
 static Types__IPAddress *show_address(const struct net_addr *from)

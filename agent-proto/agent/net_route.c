@@ -11,7 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "agent/net_text.h"
+#include "netlink/net_text.h"
 #include "agent/rpc.h"
 
 /* What the request says of one route, read before anything is changed. */

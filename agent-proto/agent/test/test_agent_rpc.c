@@ -10,7 +10,7 @@
 #include "agent/sandbox.h"
 #include "agent/service.h"
 #include "agent/storage.h"
-#include "agent/test/net_bed.h"
+#include "netlink/test/net_bed.h"
 #include "agent/uevent.h"
 #include "client/client.h"
 #include "client/json.h"

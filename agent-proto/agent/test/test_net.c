@@ -5,9 +5,9 @@
 #define _GNU_SOURCE
 #include "agent/agent.h"
 #include "agent/net.h"
-#include "agent/net_text.h"
+#include "netlink/net_text.h"
 #include "agent/rpc.h"
-#include "agent/test/net_bed.h"
+#include "netlink/test/net_bed.h"
 
 #include <pthread.h>
 #include <time.h>

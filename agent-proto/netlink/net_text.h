@@ -2,10 +2,10 @@
  * Addresses as the agent's protocol writes them and as the kernel has them. Pure functions; the
  * readers accept exactly what they describe and say false for anything else.
  */
-#ifndef SAMPAN_AGENT_NET_TEXT_H
-#define SAMPAN_AGENT_NET_TEXT_H
+#ifndef SAMPAN_NETLINK_NET_TEXT_H
+#define SAMPAN_NETLINK_NET_TEXT_H
 
-#include "agent/netlink.h"
+#include "netlink/netlink.h"
 
 #define NET_TEXT_ADDR 52			/* "ffff:...:255.255.255.255/128" and its NUL */
 #define NET_TEXT_MAC  (3 * NETLINK_MAC_MAX + 1) /* "aa:bb:..." and its NUL */

@@ -1,13 +1,13 @@
 /*
  * Answers of rtnetlink: the input is a datagram, its first message's sequence number and port
- * are those of the request. Every message goes through all three readers, what they
+ * are those of the request. Every message goes through all readers, what they
  * say is looked at whole, and shown.
  */
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "agent/net_text.h"
+#include "netlink/net_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,6 +38,7 @@ static int each(const struct nlmsghdr *nlh, void *arg)
 	struct net_link link;
 	struct net_ifaddr addr;
 	struct net_route route;
+	struct net_neigh neigh;
 	char mac[NET_TEXT_MAC];
 
 	if (netlink_read_link(nlh, &link)) {
@@ -54,6 +55,11 @@ static int each(const struct nlmsghdr *nlh, void *arg)
 		look(&route.src);
 		look(&route.prefsrc);
 		look(&route.gateway);
+	}
+	if (netlink_read_neigh(nlh, &neigh)) {
+		must(neigh.index > 0 && neigh.addr.family != AF_UNSPEC);
+		must(neigh.mac_len <= NETLINK_MAC_MAX);
+		look(&neigh.addr);
 	}
 	return ++*seen > 100000 ? -E2BIG : 0;
 }

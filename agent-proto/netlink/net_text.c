@@ -1,5 +1,5 @@
 /* See net_text.h. */
-#include "agent/net_text.h"
+#include "netlink/net_text.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

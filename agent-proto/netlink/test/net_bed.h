@@ -2,8 +2,8 @@
  * A network namespace of the test's own with pairs of virtual links in it, for the tests of the
  * network RPCs. Where none can be made, net_bed_enter() says false and the tests skip themselves.
  */
-#ifndef SAMPAN_AGENT_TEST_NET_BED_H
-#define SAMPAN_AGENT_TEST_NET_BED_H
+#ifndef SAMPAN_NETLINK_TEST_NET_BED_H
+#define SAMPAN_NETLINK_TEST_NET_BED_H
 
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/netlink.h"
+#include "netlink/netlink.h"
 
 static inline bool net_bed_enter(void)
 {

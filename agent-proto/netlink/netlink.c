@@ -4,11 +4,12 @@
  * the length of what is read from it, that an answer comes from the kernel (port 0).
  */
 #define _GNU_SOURCE
-#include "agent/netlink.h"
+#include "netlink/netlink.h"
 
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <string.h>
@@ -160,6 +161,33 @@ int netlink_do(struct netlink *nl, struct nlmsghdr *request)
 	return r ? r : answers(nl, NULL, NULL);
 }
 
+int netlink_link_change(struct netlink *nl, int index, const struct net_link_change *c)
+{
+	_Alignas(struct nlmsghdr) char buf[NETLINK_REQUEST];
+	struct nlmsghdr *nlh = netlink_request(buf, RTM_NEWLINK, 0);
+	struct ifinfomsg *i = mnl_nlmsg_put_extra_header(nlh, sizeof(*i));
+
+	i->ifi_family = AF_UNSPEC;
+	i->ifi_index = index;
+	i->ifi_flags = c->flags;
+	i->ifi_change = c->mask;
+	if (c->name)
+		mnl_attr_put_strz(nlh, IFLA_IFNAME, c->name);
+	if (c->mtu)
+		mnl_attr_put_u32(nlh, IFLA_MTU, c->mtu);
+	return netlink_do(nl, nlh);
+}
+
+int netlink_dump(struct netlink *nl, struct nlmsghdr *request,
+	int (*each)(const struct nlmsghdr *nlh, void *arg), void *arg)
+{
+	int r;
+
+	request->nlmsg_flags |= NLM_F_DUMP;
+	r = transmit(nl, request);
+	return r ? r : answers(nl, each, arg);
+}
+
 int netlink_wait(struct netlink *nl, int timeout_ms)
 {
 	struct pollfd p = { .fd = nl->fd, .events = POLLIN };
@@ -207,7 +235,7 @@ static int collect(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-static int dump(struct netlink *nl, uint16_t type, int family, size_t fixed, struct list *l)
+static int list(struct netlink *nl, uint16_t type, int family, size_t fixed, struct list *l)
 {
 	_Alignas(struct nlmsghdr) char buf[NETLINK_REQUEST];
 	int r = -EINTR;
@@ -217,14 +245,12 @@ static int dump(struct netlink *nl, uint16_t type, int family, size_t fixed, str
 	if (!l->items)
 		return -ENOMEM;
 	for (int i = 0; i < DUMP_TRIES && r == -EINTR; i++) {
-		struct nlmsghdr *nlh = netlink_request(buf, type, NLM_F_DUMP);
+		struct nlmsghdr *nlh = netlink_request(buf, type, 0);
 
 		/* The family is the first byte of each of the fixed parts. */
 		*(uint8_t *)mnl_nlmsg_put_extra_header(nlh, fixed) = (uint8_t)family;
 		l->n = 0;
-		r = transmit(nl, nlh);
-		if (!r)
-			r = answers(nl, collect, l);
+		r = netlink_dump(nl, nlh, collect, l);
 	}
 	return r;
 }
@@ -244,10 +270,15 @@ static bool take_route(const struct nlmsghdr *nlh, void *item)
 	return netlink_read_route(nlh, item);
 }
 
+static bool take_neigh(const struct nlmsghdr *nlh, void *item)
+{
+	return netlink_read_neigh(nlh, item);
+}
+
 int netlink_links(struct netlink *nl, struct net_link **out, size_t *n)
 {
 	struct list l = { .size = sizeof(**out), .convert = take_link };
-	int r = dump(nl, RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg), &l);
+	int r = list(nl, RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg), &l);
 
 	*out = (struct net_link *)(void *)l.items;
 	*n = l.n;
@@ -257,7 +288,7 @@ int netlink_links(struct netlink *nl, struct net_link **out, size_t *n)
 int netlink_addrs(struct netlink *nl, struct net_ifaddr **out, size_t *n)
 {
 	struct list l = { .size = sizeof(**out), .convert = take_addr };
-	int r = dump(nl, RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), &l);
+	int r = list(nl, RTM_GETADDR, AF_UNSPEC, sizeof(struct ifaddrmsg), &l);
 
 	*out = (struct net_ifaddr *)(void *)l.items;
 	*n = l.n;
@@ -267,9 +298,19 @@ int netlink_addrs(struct netlink *nl, struct net_ifaddr **out, size_t *n)
 int netlink_routes(struct netlink *nl, int family, struct net_route **out, size_t *n)
 {
 	struct list l = { .size = sizeof(**out), .convert = take_route };
-	int r = dump(nl, RTM_GETROUTE, family, sizeof(struct rtmsg), &l);
+	int r = list(nl, RTM_GETROUTE, family, sizeof(struct rtmsg), &l);
 
 	*out = (struct net_route *)(void *)l.items;
+	*n = l.n;
+	return r;
+}
+
+int netlink_neighs(struct netlink *nl, struct net_neigh **out, size_t *n)
+{
+	struct list l = { .size = sizeof(**out), .convert = take_neigh };
+	int r = list(nl, RTM_GETNEIGH, AF_UNSPEC, sizeof(struct ndmsg), &l);
+
+	*out = (struct net_neigh *)(void *)l.items;
 	*n = l.n;
 	return r;
 }
@@ -308,7 +349,11 @@ bool netlink_read_link(const struct nlmsghdr *nlh, struct net_link *link)
 
 	if (!i || i->ifi_index <= 0)
 		return false;
-	*link = (struct net_link){ .index = i->ifi_index, .flags = i->ifi_flags };
+	*link = (struct net_link){
+		.index = i->ifi_index,
+		.type = i->ifi_type,
+		.flags = i->ifi_flags,
+	};
 	mnl_attr_for_each(attr, nlh, sizeof(*i))
 	{
 		size_t len = mnl_attr_get_payload_len(attr);
@@ -408,4 +453,31 @@ bool netlink_read_route(const struct nlmsghdr *nlh, struct net_route *route)
 		}
 	}
 	return true;
+}
+
+bool netlink_read_neigh(const struct nlmsghdr *nlh, struct net_neigh *neigh)
+{
+	const struct ndmsg *m = fixed_part(nlh, RTM_NEWNEIGH, sizeof(*m));
+	struct nlattr *attr;
+
+	if (!m || m->ndm_ifindex <= 0 || (m->ndm_family != AF_INET && m->ndm_family != AF_INET6))
+		return false;
+	*neigh = (struct net_neigh){
+		.index = m->ndm_ifindex,
+		.state = m->ndm_state,
+		.flags = m->ndm_flags,
+	};
+	mnl_attr_for_each(attr, nlh, sizeof(*m))
+	{
+		size_t len = mnl_attr_get_payload_len(attr);
+
+		if (mnl_attr_get_type(attr) == NDA_DST) {
+			addr_of(attr, m->ndm_family, m->ndm_family == AF_INET ? 32 : 128,
+				&neigh->addr);
+		} else if (mnl_attr_get_type(attr) == NDA_LLADDR) {
+			neigh->mac_len = MIN(len, sizeof(neigh->mac));
+			memcpy(neigh->mac, mnl_attr_get_payload(attr), neigh->mac_len);
+		}
+	}
+	return neigh->addr.family != AF_UNSPEC;
 }

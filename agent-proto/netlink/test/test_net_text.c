@@ -1,5 +1,5 @@
 /* Addresses, read and written. */
-#include "agent/net_text.h"
+#include "netlink/net_text.h"
 
 #include <string.h>
 #include <sys/socket.h>
