@@ -26,6 +26,7 @@ static const struct setting words[] = {
 	{ "debug_console", KIND_FLAG, FIELD(debug_console) },
 	{ "debug_console_vport", KIND_NUMBER, FIELD(debug_console_port) },
 	{ "log_vport", KIND_NUMBER, FIELD(log_port) },
+	{ "relay_vport", KIND_NUMBER, FIELD(relay_port) },
 	{ "container_pipe_size", KIND_NUMBER, FIELD(pipe_size) },
 	{ "hotplug_timeout", KIND_TIME, FIELD(hotplug_timeout_ms) },
 	{ "launch_process_timeout", KIND_TIME, FIELD(launch_timeout_ms) },

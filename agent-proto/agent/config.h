@@ -18,6 +18,7 @@ struct agent_config {
 	bool debug_console;	     /* agent.debug_console */
 	uint32_t debug_console_port; /* agent.debug_console_vport; 0: the kernel's console */
 	uint32_t log_port;	     /* agent.log_vport; 0: none */
+	uint32_t relay_port;	     /* agent.relay_vport, for port forwarding; 0: none */
 	uint32_t pipe_size;	     /* agent.container_pipe_size, bytes; 0: the kernel's default */
 	uint32_t hotplug_timeout_ms; /* agent.hotplug_timeout; 3000 */
 	uint32_t launch_timeout_ms;  /* agent.launch_process_timeout; 60000 */

@@ -18,6 +18,7 @@
 #include "agent/console.h"
 #include "agent/init.h"
 #include "agent/oom.h"
+#include "agent/relay_port.h"
 #include "agent/sandbox.h"
 #include "agent/service.h"
 #include "agent/storage.h"
@@ -32,6 +33,7 @@ struct running {
 	struct watch ending;	     /* SIGTERM and its like */
 	struct debug_console *console;
 	struct log_port *log_port;
+	struct relay_port *relay_port;
 };
 
 static void read_cmdline(char *buf, size_t len)
@@ -116,6 +118,10 @@ static void open_ports(struct running *run)
 		(listen_vsock(c->log_port, &fd, &err) ||
 			log_port_new(&run->log_port, &run->a, fd, &err)))
 		log_warn("no log port: %s", err.msg);
+	if (c->relay_port &&
+		(listen_vsock(c->relay_port, &fd, &err) ||
+			relay_port_new(&run->relay_port, run->a.loop, fd, &err)))
+		log_warn("no port forwarding: %s", err.msg);
 }
 
 static int make_agent(struct running *run, struct err *err)
@@ -156,6 +162,7 @@ static void free_agent(struct running *run)
 {
 	struct agent *a = &run->a;
 
+	relay_port_free(run->relay_port);
 	log_port_free(run->log_port);
 	debug_console_free(run->console);
 	workers_free(a->workers);

@@ -19,6 +19,8 @@ struct address {
 	enum address_kind kind;
 	char path[108]; /* fits into a sockaddr_un */
 	uint32_t cid, port;
+	uint32_t inner; /* a TCP port of the guest's, when the address is its agent's relay; 0:
+			   none. Not part of the text. */
 };
 
 int address_parse(struct address *a, const char *text, struct err *err) MUST_USE;

@@ -1,7 +1,8 @@
 /*
- * See dial.h. An attempt is a socket that connects, then for a hybrid vsock one that is asked for a
- * port ("CONNECT 1024\n") and says "OK NUMBER\n" when the guest has taken the connection, or closes
- * it. What follows that line is the guest's: the line is read byte by byte.
+ * See dial.h. An attempt is a socket that connects, then whoever accepted it may have to be asked
+ * to connect it to a port ("CONNECT 1024\n"): it says "OK NUMBER\n" when that is done, or closes
+ * it. A hybrid vsock is asked for the guest's port, the agent's relay for a TCP port there. What
+ * follows that line is the far end's: the line is read byte by byte.
  */
 #include "client/dial.h"
 
@@ -19,6 +20,7 @@ struct dial {
 	void *arg;
 	struct watch watch; /* of the attempt's socket, fd */
 	int fd;		    /* -1: between attempts */
+	uint32_t ask[2];    /* ports that are still to be asked for; 0: none */
 	struct timer retry, limit;
 	char reply[REPLY_MAX];
 	size_t have; /* of reply */
@@ -87,7 +89,9 @@ static void succeed(struct dial *d)
 	finish(d, take_fd(&d->fd));
 }
 
-/* The monitor's line, a byte a time; what does not begin as it must is not waited for. */
+static void connected(struct dial *d);
+
+/* The answer's line, a byte a time; what does not begin as it must is not waited for. */
 static void on_reply(struct watch *w, uint32_t events UNUSED)
 {
 	struct dial *d = container_of(w, struct dial, watch);
@@ -99,7 +103,7 @@ static void on_reply(struct watch *w, uint32_t events UNUSED)
 		if (d->have <= 3 && c != "OK "[d->have - 1])
 			return fail_attempt(d, -EPROTO);
 		if (c == '\n')
-			return succeed(d);
+			return connected(d);
 		if (d->have == REPLY_MAX)
 			return fail_attempt(d, -EPROTO);
 	}
@@ -112,11 +116,14 @@ static void on_reply(struct watch *w, uint32_t events UNUSED)
 static void connected(struct dial *d)
 {
 	char line[32];
-	int len = snprintf(line, sizeof(line), "CONNECT %u\n", d->to.port), rc;
+	int len, rc;
 	ssize_t n;
 
-	if (d->to.kind != ADDRESS_HVSOCK)
+	if (!d->ask[0])
 		return succeed(d);
+	len = snprintf(line, sizeof(line), "CONNECT %u\n", d->ask[0]);
+	d->ask[0] = d->ask[1];
+	d->ask[1] = 0;
 	/* Into the empty buffer of a new socket it fits. */
 	n = send(d->fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n != len)
@@ -148,8 +155,12 @@ static void attempt(struct timer *t)
 	struct dial *d = container_of(t, struct dial, retry);
 	struct sockaddr_storage to;
 	socklen_t len = address_sockaddr(&d->to, &to);
-	int rc = 0;
+	int rc = 0, n = 0;
 
+	d->ask[0] = d->ask[1] = 0;
+	if (d->to.kind == ADDRESS_HVSOCK)
+		d->ask[n++] = d->to.port;
+	d->ask[n] = d->to.inner;
 	d->fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (d->fd < 0 || (connect(d->fd, (struct sockaddr *)&to, len) && errno != EINPROGRESS))
 		rc = -errno;

@@ -1,7 +1,7 @@
 /*
  * Connecting to an address in an event loop, with a deadline: tried again every 50 ms while what
- * answers is not there yet (a guest that boots), if that is wanted. For a hybrid vsock the CONNECT
- * line is exchanged too. Loop thread only.
+ * answers is not there yet (a guest that boots), if that is wanted. For a hybrid vsock, and for the
+ * agent's relay (address.inner), the CONNECT line is exchanged too. Loop thread only.
  */
 #ifndef SAMPAN_CLIENT_DIAL_H
 #define SAMPAN_CLIENT_DIAL_H

@@ -13,7 +13,7 @@ static void defaults(void **state UNUSED)
 	assert_int_equal(c.hotplug_timeout_ms, 3000);
 	assert_int_equal(c.log_level, LOG_WARN);
 	assert_false(c.debug_console || c.dev_mode || c.init);
-	assert_int_equal(c.log_port | c.debug_console_port | c.pipe_size, 0);
+	assert_int_equal(c.log_port | c.relay_port | c.debug_console_port | c.pipe_size, 0);
 }
 
 /* As a runtime writes it, between words that are not ours. */
@@ -24,6 +24,7 @@ static void words(void **state UNUSED)
 	agent_config_init(&c,
 		"root=/dev/vda1 ro agent.log=debug quiet agent.debug_console "
 		"agent.debug_console_vport=1026 agent.log_vport=1025 agent.hotplug_timeout=500ms "
+		"agent.relay_vport=1027 "
 		"agent.launch_process_timeout=6 agent.container_pipe_size=65536 "
 		"agent.server_addr=unix:///run/agent.sock agent.unified_cgroup_hierarchy=true "
 		"agent.devmode=false panic=1\n");
@@ -32,6 +33,7 @@ static void words(void **state UNUSED)
 	assert_false(c.dev_mode);
 	assert_int_equal(c.debug_console_port, 1026);
 	assert_int_equal(c.log_port, 1025);
+	assert_int_equal(c.relay_port, 1027);
 	assert_int_equal(c.hotplug_timeout_ms, 500);
 	assert_int_equal(c.launch_timeout_ms, 6000);
 	assert_int_equal(c.pipe_size, 65536);

@@ -75,7 +75,8 @@ struct fix {
 	struct timer later;
 	int peer, fd;
 	unsigned done;
-	const char *says; /* of a hybrid vsock; NULL: closes */
+	const char *says, *then; /* to a first and second line; NULL: closes */
+	uint32_t inner;
 	char heard[64];
 	struct watch watch;
 	struct err err, why;
@@ -130,6 +131,7 @@ static void dial(struct fix *f, const char *scheme, const char *tail, int64_t ti
 
 	snprintf(text, sizeof(text), "%s%s%s", scheme, f->path, tail);
 	assert_int_equal(address_parse(&a, text, &f->err), 0);
+	a.inner = f->inner;
 	assert_int_equal(dial_start(&d, f->loop, &a, timeout, again, on_done, f, &f->err), 0);
 	loop_run(f->loop);
 	assert_int_equal(f->done, 1);
@@ -209,13 +211,14 @@ static void on_line(struct watch *w, uint32_t events UNUSED)
 	struct fix *f = container_of(w, struct fix, watch);
 	ssize_t n = read(f->peer, f->heard, sizeof(f->heard) - 1);
 
-	assert_true(n > 0);
-	loop_remove(f->loop, w);
-	if (f->says)
-		assert_int_equal(write(f->peer, f->says, strlen(f->says)),
-			(ssize_t)strlen(f->says));
-	else
+	if (n <= 0 || !f->says) {
+		loop_remove(f->loop, w);
 		close(take_fd(&f->peer));
+		return;
+	}
+	f->heard[n] = 0;
+	assert_int_equal(write(f->peer, f->says, strlen(f->says)), (ssize_t)strlen(f->says));
+	f->says = take(&f->then);
 }
 
 static void on_accept(struct watch *w, uint32_t events UNUSED)
@@ -285,6 +288,51 @@ static void test_hybrid_hangs(void **state)
 	assert_non_null(strstr(f->why.msg, "timed out"));
 }
 
+/* --- an agent's relay --- */
+
+static void test_relay(void **state)
+{
+	struct fix *f = *state;
+	char rest[8] = "";
+
+	listen_now(f);
+	f->inner = 80;
+	f->says = "OK 80\nhello";
+	assert_int_equal(loop_add(f->loop, &f->watch, f->l.fd, EPOLLIN, on_accept), 0);
+	dial(f, "unix://", "", 300 * MS, false);
+	assert_string_equal(f->heard, "CONNECT 80\n");
+	assert_int_equal(read(f->fd, rest, sizeof(rest) - 1), 5);
+	assert_string_equal(rest, "hello");
+}
+
+/* Two lines, one after the other. */
+static void test_relay_behind_hybrid(void **state)
+{
+	struct fix *f = *state;
+
+	listen_now(f);
+	f->inner = 65535;
+	f->says = "OK 5\n";
+	f->then = "OK 65535\n";
+	assert_int_equal(loop_add(f->loop, &f->watch, f->l.fd, EPOLLIN, on_accept), 0);
+	dial(f, "hvsock://", ":1027", 300 * MS, false);
+	assert_true(f->fd >= 0);
+	assert_string_equal(f->heard, "CONNECT 65535\n");
+}
+
+static void test_relay_refuses(void **state)
+{
+	struct fix *f = *state;
+
+	listen_now(f);
+	f->inner = 80;
+	f->says = "OK 5\n";
+	assert_int_equal(loop_add(f->loop, &f->watch, f->l.fd, EPOLLIN, on_accept), 0);
+	dial(f, "hvsock://", ":1027", 300 * MS, false);
+	assert_int_equal(f->fd, -1);
+	assert_non_null(strstr(f->why.msg, "reset"));
+}
+
 static void test_cancel(void **state)
 {
 	struct fix *f = *state;
@@ -315,6 +363,9 @@ int main(void)
 		T(test_hybrid_strange),
 		T(test_hybrid_endless),
 		T(test_hybrid_hangs),
+		T(test_relay),
+		T(test_relay_behind_hybrid),
+		T(test_relay_refuses),
 		T(test_cancel),
 	};
 
