@@ -11,6 +11,14 @@ NEUTRAL_SOURCES += $(filter-out %_commands.c,$(wildcard shim/qmp/*.c)) $(wildcar
 NEUTRAL_LIBS := $(VMM_LIBS) -ljansson -lcmocka
 TEST_SOURCES += $(wildcard shim/*/test/test_*.c)
 
+# A pod's network, for the containerd shim; needs -lmnl.
+POD_NET_SOURCES = $(wildcard shim/containerd/net/*.c) $(NETLINK_SOURCES)
+POD_NET_TESTS := $(wildcard shim/containerd/net/test/test_*.c)
+TEST_SOURCES += $(POD_NET_TESTS)
+NEEDS_PROTO += $(wildcard shim/containerd/net/*.c) $(POD_NET_TESTS)
+# The other end in them is the agent.
+$(foreach t,$(POD_NET_TESTS),$(eval $(t)_EXTRA = $$(POD_NET_SOURCES) $$(AGENT_SOURCES) $$(TTRPC_SOURCES) $$(PROTO_C)))
+
 FAKE_VM := shim/qmp/vm_commands.c shim/qmp/block_commands.c shim/qmp/test/fake_vm.c
 shim/qmp/test/test_vm_commands.c_EXTRA := $(FAKE_VM)
 shim/qmp/test/test_block_commands.c_EXTRA := $(FAKE_VM)
