@@ -1,6 +1,10 @@
 # What runs in the emulated host: the demo, the stories, the benchmarks.
-PROGRAM_NAMES += bench-launch
+PROGRAM_NAMES += bench-launch pod-net
 bench-launch_SOURCES := integration/bench/launch.c
+# A pod's network without containerd; see the story of the name.
+pod-net_SOURCES = integration/stories/pod-net/pod-net.c $(sort $(POD_NET_SOURCES) $(AGENT_CLIENT_SOURCES) $(CORE_SOURCES))
+pod-net_LIBS := -lmnl -ljansson -lprotobuf-c
+$(O)/riscv64/integration/stories/pod-net/pod-net.o: | $(PROTO_READY)
 
 .PHONY: demo bench bench-modes soak matrix
 demo: programs
