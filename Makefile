@@ -39,7 +39,7 @@ NATIVE_CFLAGS = $(BASE_CFLAGS) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fn
 all: programs
 .PHONY: all programs help
 
-include vmm/rules.mk shim/rules.mk agent-proto/rules.mk configs/guest-image/rules.mk integration/rules.mk
+include vmm/rules.mk shim/rules.mk agent-proto/rules.mk shim/containerd/rules.mk configs/guest-image/rules.mk integration/rules.mk
 
 # --- compiling ---------------------------------------------------------------------------------------------------------
 $(O)/riscv64/%.o: %.c | $(PREPARED)

@@ -1,0 +1,179 @@
+/* The table; see life.h. */
+#include "shim/containerd/life.h"
+
+#include "ttrpc/code.h"
+
+#define TO(state)     { LIFE_##state, 0, 0 }
+#define NO(text)      { 0, TTRPC_FAILED_PRECONDITION, text }
+#define GONE(text)    { 0, TTRPC_NOT_FOUND, text }
+#define BEING_MADE    NO("is still being created")
+#define NOT_STARTED   NO("has not been started")
+#define STARTED_ONCE  NO("has been started already")
+#define LIVES	      NO("still runs: kill it first")
+#define ENDED_TEXT    "has ended"
+#define BEING_REMOVED GONE("is being removed")
+
+static const struct life_step steps[LIFE_STATES][LIFE_EVENTS] = {
+	[LIFE_CREATING] = {
+		[LIFE_START] = BEING_MADE,
+		[LIFE_PAUSE] = BEING_MADE,
+		[LIFE_RESUME] = BEING_MADE,
+		[LIFE_KILL] = BEING_MADE,
+		[LIFE_DELETE] = BEING_MADE,
+		[LIFE_EXEC] = BEING_MADE,
+		[LIFE_CHANGE] = BEING_MADE,
+		[LIFE_MADE] = TO(CREATED),
+		[LIFE_STARTED] = TO(CREATING),
+		[LIFE_FAILED] = TO(STOPPED),
+		[LIFE_HELD] = TO(CREATING),
+		[LIFE_RELEASED] = TO(CREATING),
+		[LIFE_ENDED] = TO(STOPPED),
+	},
+	[LIFE_CREATED] = {
+		[LIFE_START] = TO(STARTING),
+		[LIFE_PAUSE] = NOT_STARTED,
+		[LIFE_RESUME] = NOT_STARTED,
+		[LIFE_KILL] = TO(CREATED),
+		[LIFE_DELETE] = TO(DELETING),
+		[LIFE_EXEC] = NOT_STARTED,
+		[LIFE_CHANGE] = TO(CREATED),
+		[LIFE_MADE] = TO(CREATED),
+		[LIFE_STARTED] = TO(RUNNING),
+		[LIFE_FAILED] = TO(CREATED),
+		[LIFE_HELD] = TO(CREATED),
+		[LIFE_RELEASED] = TO(CREATED),
+		[LIFE_ENDED] = TO(STOPPED),
+	},
+	[LIFE_STARTING] = {
+		[LIFE_START] = STARTED_ONCE,
+		[LIFE_PAUSE] = NOT_STARTED,
+		[LIFE_RESUME] = NOT_STARTED,
+		[LIFE_KILL] = TO(STARTING),
+		[LIFE_DELETE] = LIVES,
+		[LIFE_EXEC] = NOT_STARTED,
+		[LIFE_CHANGE] = TO(STARTING),
+		[LIFE_MADE] = TO(STARTING),
+		[LIFE_STARTED] = TO(RUNNING),
+		[LIFE_FAILED] = TO(STOPPED),
+		[LIFE_HELD] = TO(STARTING),
+		[LIFE_RELEASED] = TO(STARTING),
+		[LIFE_ENDED] = TO(STOPPED),
+	},
+	[LIFE_RUNNING] = {
+		[LIFE_START] = STARTED_ONCE,
+		[LIFE_PAUSE] = TO(PAUSING),
+		[LIFE_RESUME] = NO("is not paused"),
+		[LIFE_KILL] = TO(RUNNING),
+		[LIFE_DELETE] = LIVES,
+		[LIFE_EXEC] = TO(RUNNING),
+		[LIFE_CHANGE] = TO(RUNNING),
+		[LIFE_MADE] = TO(RUNNING),
+		[LIFE_STARTED] = TO(RUNNING),
+		[LIFE_FAILED] = TO(RUNNING),
+		[LIFE_HELD] = TO(PAUSED),
+		[LIFE_RELEASED] = TO(RUNNING),
+		[LIFE_ENDED] = TO(STOPPED),
+	},
+	[LIFE_PAUSING] = {
+		[LIFE_START] = STARTED_ONCE,
+		[LIFE_PAUSE] = NO("is being paused already"),
+		[LIFE_RESUME] = NO("is being paused"),
+		[LIFE_KILL] = TO(PAUSING),
+		[LIFE_DELETE] = LIVES,
+		[LIFE_EXEC] = NO("is being paused"),
+		[LIFE_CHANGE] = TO(PAUSING),
+		[LIFE_MADE] = TO(PAUSING),
+		[LIFE_STARTED] = TO(PAUSING),
+		[LIFE_FAILED] = TO(RUNNING),
+		[LIFE_HELD] = TO(PAUSED),
+		[LIFE_RELEASED] = TO(RUNNING),
+		[LIFE_ENDED] = TO(STOPPED),
+	},
+	[LIFE_PAUSED] = {
+		[LIFE_START] = STARTED_ONCE,
+		[LIFE_PAUSE] = NO("is paused already"),
+		[LIFE_RESUME] = TO(RESUMING),
+		[LIFE_KILL] = TO(PAUSED),
+		[LIFE_DELETE] = LIVES,
+		[LIFE_EXEC] = NO("is paused"),
+		[LIFE_CHANGE] = TO(PAUSED),
+		[LIFE_MADE] = TO(PAUSED),
+		[LIFE_STARTED] = TO(PAUSED),
+		[LIFE_FAILED] = TO(PAUSED),
+		[LIFE_HELD] = TO(PAUSED),
+		[LIFE_RELEASED] = TO(RUNNING),
+		[LIFE_ENDED] = TO(STOPPED),
+	},
+	[LIFE_RESUMING] = {
+		[LIFE_START] = STARTED_ONCE,
+		[LIFE_PAUSE] = NO("is being resumed"),
+		[LIFE_RESUME] = NO("is being resumed already"),
+		[LIFE_KILL] = TO(RESUMING),
+		[LIFE_DELETE] = LIVES,
+		[LIFE_EXEC] = NO("is being resumed"),
+		[LIFE_CHANGE] = TO(RESUMING),
+		[LIFE_MADE] = TO(RESUMING),
+		[LIFE_STARTED] = TO(RESUMING),
+		[LIFE_FAILED] = TO(PAUSED),
+		[LIFE_HELD] = TO(PAUSED),
+		[LIFE_RELEASED] = TO(RUNNING),
+		[LIFE_ENDED] = TO(STOPPED),
+	},
+	[LIFE_STOPPED] = {
+		[LIFE_START] = NO(ENDED_TEXT),
+		[LIFE_PAUSE] = NO(ENDED_TEXT),
+		[LIFE_RESUME] = NO(ENDED_TEXT),
+		[LIFE_KILL] = GONE(ENDED_TEXT),
+		[LIFE_DELETE] = TO(DELETING),
+		[LIFE_EXEC] = NO(ENDED_TEXT),
+		[LIFE_CHANGE] = GONE(ENDED_TEXT),
+		[LIFE_MADE] = TO(STOPPED),
+		[LIFE_STARTED] = TO(STOPPED),
+		[LIFE_FAILED] = TO(STOPPED),
+		[LIFE_HELD] = TO(STOPPED),
+		[LIFE_RELEASED] = TO(STOPPED),
+		[LIFE_ENDED] = TO(STOPPED),
+	},
+	[LIFE_DELETING] = {
+		[LIFE_START] = BEING_REMOVED,
+		[LIFE_PAUSE] = BEING_REMOVED,
+		[LIFE_RESUME] = BEING_REMOVED,
+		[LIFE_KILL] = BEING_REMOVED,
+		[LIFE_DELETE] = BEING_REMOVED,
+		[LIFE_EXEC] = BEING_REMOVED,
+		[LIFE_CHANGE] = BEING_REMOVED,
+		[LIFE_MADE] = TO(DELETING),
+		[LIFE_STARTED] = TO(DELETING),
+		[LIFE_FAILED] = TO(DELETING),
+		[LIFE_HELD] = TO(DELETING),
+		[LIFE_RELEASED] = TO(DELETING),
+		[LIFE_ENDED] = TO(DELETING),
+	},
+};
+
+struct life_step life_step(enum life_state state, enum life_event event)
+{
+	struct life_step step = steps[state][event];
+
+	if (step.code)
+		step.next = state;
+	return step;
+}
+
+unsigned life_status(enum life_state state)
+{
+	/* UNKNOWN, CREATED, RUNNING, STOPPED, PAUSED, PAUSING */
+	static const unsigned status[LIFE_STATES] = {
+		[LIFE_CREATING] = 1,
+		[LIFE_CREATED] = 1,
+		[LIFE_STARTING] = 1,
+		[LIFE_RUNNING] = 2,
+		[LIFE_PAUSING] = 5,
+		[LIFE_PAUSED] = 4,
+		[LIFE_RESUMING] = 4,
+		[LIFE_STOPPED] = 3,
+		[LIFE_DELETING] = 3,
+	};
+
+	return status[state];
+}

@@ -1,0 +1,176 @@
+/*
+ * Create: a container's files and disks are brought in while the guest still boots, then the agent
+ * makes it. A sandbox needs nothing of that.
+ */
+#include <string.h>
+#include "core/log.h"
+#include "events.pb-c.h"
+#include "shim/containerd/args.h"
+#include "shim/containerd/task.h"
+#include "shim/containerd/text.h"
+
+typedef Containerd__Task__V2__CreateTaskRequest Request;
+
+/* --- how it ends --- */
+
+static void tell_created(const struct container *c)
+{
+	Containerd__Events__TaskCreate event = FRESH(containerd__events__task_create);
+	Containerd__Events__TaskIO io = FRESH(containerd__events__task_io);
+
+	io.stdin = c->init.in;
+	io.stdout = c->init.out;
+	io.stderr = c->init.err;
+	io.terminal = c->init.terminal;
+	event.container_id = c->id;
+	event.bundle = c->bundle;
+	event.rootfs = c->request->rootfs;
+	event.n_rootfs = c->request->n_rootfs;
+	event.io = &io;
+	event.pid = shim_pid_of_tasks(c->shim);
+	publish(c->shim->publisher, &event.base);
+}
+
+static void created(struct container *c)
+{
+	Containerd__Task__V2__CreateTaskResponse response = FRESH(
+		containerd__task__v2__create_task_response);
+
+	c->init.state = life_step(c->init.state, LIFE_MADE).next;
+	tell_created(c);
+	response.pid = shim_pid_of_tasks(c->shim);
+	ttrpc_reply(take(&c->creating), &response.base);
+	c->request = NULL;
+}
+
+static void not_created(struct container *c, const char *why)
+{
+	log_info("container %s was not made: %s", c->id, why);
+	ttrpc_fail(take(&c->creating), TTRPC_UNKNOWN, "%s", why);
+	container_free(c);
+}
+
+/* --- in the guest --- */
+
+static void on_made(void *arg, struct ttrpc_answer *answer)
+{
+	struct container *c = arg;
+
+	if (answer->code != TTRPC_OK) {
+		not_created(c, answer->message);
+		return;
+	}
+	c->made = true;
+	created(c);
+	process_watch(&c->init);
+}
+
+static void on_ready(struct pod_wait *w, const char *why)
+{
+	struct container *c = container_of(w, struct container, ready);
+
+	c->waiting = false;
+	if (c->workload_err.msg[0])
+		not_created(c, c->workload_err.msg);
+	else if (*why)
+		not_created(c, why);
+	else if (!guest_ask(pod_guest(c->shim->pod), "CreateContainer",
+			 &workload_request(c->workload)->base, call_timeout(c->shim), on_made, c))
+		not_created(c, "no memory");
+}
+
+static void on_settled(void *arg, int rc, const char *text)
+{
+	struct container *c = arg;
+
+	if (rc)
+		failx(&c->workload_err, rc, "%s", text);
+	c->ready.fn = on_ready;
+	c->waiting = true;
+	pod_when_ready(c->shim->pod, &c->ready);
+}
+
+static int start_workload(struct container *c, struct err *err)
+{
+	struct shim *s = c->shim;
+	size_t n = c->request->n_rootfs;
+	AUTO_FREE struct rootfs_mount *mounts = calloc(n + 1, sizeof(*mounts));
+	struct workload_wish wish = {
+		.id = c->id,
+		.bundle = c->bundle,
+		.number = s->number++,
+		.spec = c->spec,
+		.sandbox = c->kind == BUNDLE_MEMBER ? s->spec : NULL,
+		.rootfs = mounts,
+		.nrootfs = n,
+		.disks = pod_disks(s->pod),
+		.seccomp = s->config.seccomp,
+		.watch_config_maps = s->config.watch_config_maps,
+	};
+
+	if (!mounts)
+		return fail(err, -ENOMEM, "make a container");
+	for (size_t i = 0; i < n; i++)
+		mounts[i] = (struct rootfs_mount){ c->request->rootfs[i]->type,
+			c->request->rootfs[i]->source, c->request->rootfs[i]->options,
+			c->request->rootfs[i]->n_options };
+	return workload_new(&c->workload, &wish, on_settled, c, err);
+}
+
+/* --- the call --- */
+
+static bool may_create(struct shim *s, struct ttrpc_call *call, const Request *r)
+{
+	if (!args_identifier(r->id))
+		ttrpc_fail(call, TTRPC_INVALID_ARGUMENT, "\"%.80s\" is no identifier", r->id);
+	else if (*r->bundle != '/')
+		ttrpc_fail(call, TTRPC_INVALID_ARGUMENT, "the bundle has no absolute path");
+	else if (*r->checkpoint)
+		ttrpc_fail(call, TTRPC_UNIMPLEMENTED, "a checkpoint can't be restored");
+	else if (container_find(s, r->id))
+		ttrpc_fail(call, TTRPC_ALREADY_EXISTS, "container %.80s: exists already", r->id);
+	else if (!s->pod || s->pod_over)
+		ttrpc_fail(call, TTRPC_UNKNOWN, "%s", s->pod_err.msg);
+	else
+		return true;
+	return false;
+}
+
+static int start_create(struct container *c, struct err *err)
+{
+	const Request *r = c->request;
+	const struct process_names names = { r->stdin, r->stdout, r->stderr, r->terminal };
+	int rc;
+
+	if (c->kind == BUNDLE_MEMBER &&
+		strcmp(bundle_annotation(c->spec, "io.kubernetes.cri.sandbox-id"), c->shim->id) !=
+			0)
+		return failx(err, -EINVAL, "container %s belongs to another pod", c->id);
+	rc = process_init(&c->init, c, c->id, &names, err);
+	if (rc)
+		return rc;
+	if (c->kind != BUNDLE_SANDBOX)
+		return start_workload(c, err);
+	created(c);
+	return 0;
+}
+
+void serve_create(void *arg, struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	struct shim *s = arg;
+	const Request *r = (const Request *)message;
+	struct err err = { 0 };
+	struct container *c;
+
+	if (!may_create(s, call, r))
+		return;
+	c = container_new(s, r->id, r->bundle, &err);
+	if (!c) {
+		ttrpc_fail(call, TTRPC_UNKNOWN, "%s", err.msg);
+		return;
+	}
+	c->creating = call;
+	c->request = r;
+	if (start_create(c, &err))
+		not_created(c, err.msg);
+}
