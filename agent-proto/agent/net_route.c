@@ -1,8 +1,7 @@
 /*
- * UpdateRoutes: the request is the whole routing table that the pod is to have. Routes of the main
- * table that the kernel did not make itself (or learn from a router) are removed, then the wanted
- * ones are added: first those to a link, then those through a gateway, which must be reachable by
- * one of the first.
+ * UpdateRoutes: each route of the request is added to the main table, in the place of one to the
+ * same destination if there is one; nothing else is removed. First come those to a link, then those
+ * through a gateway, which must be reachable by one of the first.
  */
 #define _GNU_SOURCE
 #include "agent/net.h"
@@ -114,42 +113,6 @@ static int add_route(struct netlink *nl, struct wanted *w, struct err *err)
 		*w->route->gateway ? w->route->gateway : "no gateway", w->route->device);
 }
 
-static bool replaceable(const struct net_route *route)
-{
-	return route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST &&
-		!(route->flags & RTM_F_CLONED) && route->protocol != RTPROT_KERNEL &&
-		route->protocol != RTPROT_RA && route->protocol != RTPROT_REDIRECT;
-}
-
-static int delete_route(struct netlink *nl, const struct net_route *route)
-{
-	_Alignas(struct nlmsghdr) char buf[NETLINK_REQUEST];
-	struct nlmsghdr *nlh = netlink_request(buf, RTM_DELROUTE, 0);
-	struct rtmsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-	size_t len = route->family == AF_INET ? 4 : 16;
-	int r;
-
-	m->rtm_family = route->family;
-	m->rtm_dst_len = route->dst.prefix;
-	m->rtm_src_len = route->src.prefix;
-	m->rtm_table = RT_TABLE_MAIN;
-	m->rtm_protocol = route->protocol;
-	m->rtm_scope = route->scope;
-	m->rtm_type = route->type;
-	if (route->dst.prefix)
-		mnl_attr_put(nlh, RTA_DST, len, route->dst.bytes);
-	if (route->src.prefix)
-		mnl_attr_put(nlh, RTA_SRC, len, route->src.bytes);
-	if (route->gateway.family)
-		mnl_attr_put(nlh, RTA_GATEWAY, len, route->gateway.bytes);
-	if (route->oif > 0)
-		mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)route->oif);
-	if (route->priority)
-		mnl_attr_put_u32(nlh, RTA_PRIORITY, route->priority);
-	r = netlink_do(nl, nlh);
-	return r == -ESRCH ? 0 : r; /* it went away with another */
-}
-
 /* Both families' routes, one list after the other; the caller frees it. A kernel without IPv6 has
  * none of its. */
 static int all_routes(struct netlink *nl, struct net_route **out, size_t *n)
@@ -177,21 +140,7 @@ static int all_routes(struct netlink *nl, struct net_route **out, size_t *n)
 	return r;
 }
 
-static int delete_routes(struct netlink *nl, struct err *err)
-{
-	struct net_route *routes = NULL;
-	size_t n = 0;
-	int r = all_routes(nl, &routes, &n);
-
-	/* In reverse, so that what needs another route to be reached goes first. */
-	for (size_t i = n; !r && i > 0; i--)
-		if (replaceable(&routes[i - 1]))
-			r = delete_route(nl, &routes[i - 1]);
-	free(routes);
-	return r ? fail(err, r, "remove the old routes") : 0;
-}
-
-static int replace_routes(struct netlink *nl, const Grpc__Routes *list, struct err *err)
+static int add_routes(struct netlink *nl, const Grpc__Routes *list, struct err *err)
 {
 	size_t count = list ? list->n_routes : 0, n = 0;
 	struct wanted *wanted = calloc(count + 1, sizeof(*wanted));
@@ -202,8 +151,6 @@ static int replace_routes(struct netlink *nl, const Grpc__Routes *list, struct e
 		fail(err, r, "list the interfaces");
 	for (size_t i = 0; !r && i < count; i++)
 		r = read_route(list->routes[i], links, n, &wanted[i], err);
-	if (!r)
-		r = delete_routes(nl, err);
 	for (size_t i = 0; !r && i < count; i++)
 		if (!wanted[i].gateway.family)
 			r = add_route(nl, &wanted[i], err);
@@ -224,7 +171,7 @@ int rpc_update_routes(struct agent *a, const void *request, void *response, stru
 	(void)a;
 	if (r)
 		return r;
-	r = replace_routes(&nl, req->routes, err);
+	r = add_routes(&nl, req->routes, err);
 	if (!r)
 		r = net_routes_list(&nl, response, err);
 	netlink_close(&nl);
