@@ -33,6 +33,8 @@ struct ttrpc_client {
 	struct bucket *buckets;
 	size_t nbuckets, npending; /* nbuckets: a power of two */
 	uint32_t next;		   /* stream id; 0: all were used */
+	Ttrpc__KeyValue **metadata;
+	size_t nmetadata;
 	struct timer timer;
 	int64_t wake; /* when the timer fires; 0: not set */
 	bool lost, high;
@@ -250,6 +252,8 @@ static int send_request(struct ttrpc_client *c, const char *service, const char 
 	r.payload.data = payload;
 	r.payload.len = protobuf_c_message_pack(request, payload);
 	r.timeout_nano = timeout_ns;
+	r.metadata = c->metadata;
+	r.n_metadata = c->nmetadata;
 	return conn_write(&c->conn, c->next, FRAME_REQUEST, &r.base);
 }
 
@@ -300,6 +304,24 @@ int ttrpc_client_call(struct ttrpc_client *c, const ProtobufCServiceDescriptor *
 	return 0;
 }
 
+int ttrpc_client_metadata(struct ttrpc_client *c, const char *key, const char *value,
+	struct err *err)
+{
+	Ttrpc__KeyValue **grown = reallocarray(c->metadata, c->nmetadata + 1, sizeof(*grown));
+	AUTO_FREE Ttrpc__KeyValue *pair = malloc(sizeof(*pair));
+	AUTO_FREE char *key_copy = strdup(key), *value_copy = strdup(value);
+
+	if (grown)
+		c->metadata = grown;
+	if (!grown || !pair || !key_copy || !value_copy)
+		return fail(err, -ENOMEM, "send %s with calls", key);
+	ttrpc__key_value__init(pair);
+	pair->key = take(&key_copy);
+	pair->value = take(&value_copy);
+	c->metadata[c->nmetadata++] = take(&pair);
+	return 0;
+}
+
 void ttrpc_client_forget(struct ttrpc_client *c, uint32_t stream)
 {
 	struct pending *p = find(c, stream);
@@ -321,6 +343,7 @@ size_t ttrpc_client_waiting(const struct ttrpc_client *c)
 int ttrpc_client_new(struct ttrpc_client **out, struct loop *loop, int fd,
 	const struct ttrpc_client_events *events, void *arg, struct err *err)
 {
+	static const struct ttrpc_client_events none;
 	struct ttrpc_client *c = calloc(1, sizeof(*c));
 	int rc = c && resize(c, 16) ? timer_init(loop, &c->timer, on_timer) : -ENOMEM;
 
@@ -329,7 +352,7 @@ int ttrpc_client_new(struct ttrpc_client **out, struct loop *loop, int fd,
 		fail(err, rc, "create a ttrpc client");
 	} else {
 		c->budget.left = MEMORY;
-		c->events = events;
+		c->events = events ? events : &none;
 		c->arg = arg;
 		c->next = 1;
 		rc = conn_init(&c->conn, loop, fd, &c->budget, &client_ops, err);
@@ -353,6 +376,9 @@ void ttrpc_client_free(struct ttrpc_client *c)
 	end_all(c, TTRPC_CANCELLED, "the connection was closed");
 	timer_fini(c->conn.loop, &c->timer);
 	conn_fini(&c->conn);
+	while (c->nmetadata)
+		ttrpc__key_value__free_unpacked(c->metadata[--c->nmetadata], NULL);
+	free(c->metadata);
 	free(c->buckets);
 	free(c);
 }

@@ -34,7 +34,7 @@ struct ttrpc_client_events {
 	void (*sent)(void *arg);
 };
 
-/* Takes fd over (closed when this fails, too). events (not copied) gets arg. */
+/* Takes fd over (closed when this fails, too). events (not copied, NULL: none) gets arg. */
 int ttrpc_client_new(struct ttrpc_client **out, struct loop *loop, int fd,
 	const struct ttrpc_client_events *events, void *arg, struct err *err) MUST_USE;
 
@@ -50,6 +50,10 @@ int ttrpc_client_call(struct ttrpc_client *c, const ProtobufCServiceDescriptor *
 	const ProtobufCMethodDescriptor *method, const ProtobufCMessage *request,
 	int64_t timeout_ns, ttrpc_done *done, void *arg, uint32_t *stream, struct err *err)
 	MUST_USE;
+
+/* key and value go with every call from now on, as runtimes send the name of their namespace. */
+int ttrpc_client_metadata(struct ttrpc_client *c, const char *key, const char *value,
+	struct err *err) MUST_USE;
 
 /* The call's done() will not be called; its answer is ignored. Fine when it has ended. */
 void ttrpc_client_forget(struct ttrpc_client *c, uint32_t stream);
