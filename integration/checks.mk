@@ -37,8 +37,11 @@ corpora: $(REPLAYS)
 	@IN_TOOLS='$(IN_TOOLS)' $(CHECKS)/unit $(O) $(REPLAYS)
 
 check:
-	@$(CHECKS)/sum '$(MAKE) --no-print-directory unit' \
+	@$(CHECKS)/sum '$(MAKE) --no-print-directory unit' '$(MAKE) --no-print-directory check-image' \
 		'$(MAKE) $(PARALLEL) --no-print-directory programs image >&2 && integration/run'
+
+check-image: image
+	@$(CHECKS)/image $(IMAGE_DIR) $(O)/riscv64/sampan-agent
 
 # What it finds lies in $(O)/fuzz; what is new in coverage in $(O)/fuzz/corpus, beside the corpus of the tree.
 S ?= 60
@@ -51,4 +54,4 @@ fuzz: $(filter %/fuzz_$(T),$(FUZZ_PROGRAMS))
 #: make fuzz T= S= one fuzz target for S seconds
 
 include integration/lint.mk
-.PHONY: unit unit-programs corpora check fuzz
+.PHONY: unit unit-programs corpora check check-image fuzz
