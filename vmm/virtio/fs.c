@@ -2,6 +2,11 @@
  * The file system device (virtio 1.2 §5.11): a tag to mount by, a queue for what must not wait and
  * one for requests. What is in the queues is FUSE, and the business of the vhost-user back end
  * (virtiofsd) alone, which serves both from DRIVER_OK to reset; nothing here looks at a request.
+ *
+ * Event indices (VIRTIO_RING_F_EVENT_IDX) are not offered. With them virtiofsd (1.13) looks at
+ * a ring again and again until it finds it empty: an avail.idx that no ring can have, or a stop
+ * with entries left, keeps it busy for ever, writing megabytes of log a second even when the
+ * machine is gone. Without them each kick is one look.
  */
 #include "virtio/fs.h"
 
@@ -107,8 +112,7 @@ int fs_assemble(struct virtio_dev **out, int fd, const char *who, unsigned patie
 	}
 	snprintf(label, sizeof(label), "fs %s", env->label);
 	virtio_init(&f->dev, &fs_ops, env->mem, env->loop, FS_QUEUES, FS_QUEUE_SIZE, label);
-	f->dev.features = f->back.features &
-		(BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_RING_F_INDIRECT_DESC));
+	f->dev.features = f->back.features & BIT(VIRTIO_RING_F_INDIRECT_DESC);
 	set_config(&f->dev, tag);
 	rc = vhost_user_attach(&f->back, &f->dev, err);
 	if (rc)

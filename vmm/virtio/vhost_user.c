@@ -464,10 +464,8 @@ static bool at_rest(const struct virtio_dev *dev)
 	return true;
 }
 
-/*
- * Waits for requests that are under way: a ring that is stopped with entries
- * left in it has virtiofsd (1.13) look at it again and again, so busily that it hears nothing else.
- */
+/* Waits for requests that are under way: what comes later would write into memory that the driver
+ * may use for something else by then. */
 static int wait_rest(struct vhost_user *v, unsigned ms)
 {
 	int64_t end = now_ms() + ms;

@@ -5,9 +5,8 @@
  *
  * Set-up blocks, before the guest runs, for at most patience_ms an answer. Later a start or a stop
  * waits for answers, for at most VHOST_USER_TURN_MS in all: a driver's DRIVER_OK and reset wait in
- * their vCPU's thread, pause and resume in the loop's, while no vCPU runs. A start can't be left to
- * itself: virtiofsd (1.13) that finds requests in a ring before it is done with the ring's set-up
- * never gets done. At all other times the loop only listens whether the back end is still there.
+ * their vCPU's thread, pause and resume in the loop's, while no vCPU runs. At all other times the
+ * loop only listens whether the back end is still there.
  *
  * The back end is not trusted. One that goes away, says what nobody asked, refuses, sends
  * descriptors or keeps silent is given up for good: the socket is closed and the device needs

@@ -144,8 +144,7 @@ static void offers_what_both_know(void **state UNUSED)
 
 	fix_new(&f, LONG);
 	assert_true(driver_features(&f.d) ==
-		(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-			BIT(VIRTIO_RING_F_INDIRECT_DESC)));
+		(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC)));
 	assert_int_equal(driver_get(&f.d, VIRTIO_MMIO_DEVICE_ID), VIRTIO_ID_FS);
 	for (uint32_t i = 0; i < sizeof(config); i += 4)
 		driver_config(&f.d, i, (char *)&config + i, 4);
@@ -221,9 +220,9 @@ static void start_tells_everything_in_order(void **state UNUSED)
 
 	fix_new(&f, LONG);
 	acknowledge(&f, FS_QUEUES);
-	driver_start(&f.d, BIT(VIRTIO_RING_F_EVENT_IDX), FS_QUEUES, RING);
+	driver_start(&f.d, BIT(VIRTIO_RING_F_INDIRECT_DESC), FS_QUEUES, RING);
 	hears(&f, VHOST_USER_SET_FEATURES, &t);
-	assert_true(t.m.body.u64 == (BACK_FEATURES | BIT(VIRTIO_RING_F_EVENT_IDX)));
+	assert_true(t.m.body.u64 == (BACK_FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC)));
 	hears(&f, VHOST_USER_SET_MEM_TABLE, &t);
 	assert_int_equal(t.m.body.memory.nregions, 2);
 	assert_true(t.m.body.memory.region[0].gpa == DRIVER_RAM &&
@@ -411,7 +410,7 @@ static void starts_a_plain_back_end(void **state UNUSED)
 
 	fix_with(&f, LONG, 0);
 	back_answers(f.back, VHOST_USER_GET_FEATURES, 0);
-	driver_start(&f.d, BIT(VIRTIO_RING_F_EVENT_IDX), FS_QUEUES, RING);
+	driver_start(&f.d, BIT(VIRTIO_RING_F_INDIRECT_DESC), FS_QUEUES, RING);
 	assert_false(driver_needs_reset(&f.d));
 	for (unsigned i = 0; i < 2 + FS_QUEUES * ARRAY_SIZE(ring_orders); i++) {
 		assert_true(back_hears(f.back, &t));
