@@ -120,12 +120,13 @@ class Host:
             file.truncate(24 << 20)
         if content == "empty":
             run("mke2fs", "-q", "-F", "-t", "ext4", image)
-        if device.startswith("/dev/loop"):
-            if not os.path.exists(device):
-                os.mknod(device, 0o60600, os.makedev(7, int(device[len("/dev/loop"):])))
-            loop = device
-        else:
+        elif content == "rootfs":
+            run("mke2fs", "-q", "-F", "-t", "ext4", "-d", self.rootfs, image)
+        loop = device
+        if not loop.startswith("/dev/loop"):
             loop = subprocess.run(["losetup", "-f"], check=True, capture_output=True, text=True).stdout.strip()
+        if not os.path.exists(loop):
+            os.mknod(loop, 0o60600, os.makedev(7, int(loop[len("/dev/loop"):])))
         run("losetup", loop, image)
         self.disks[device] = loop
         if loop != device:
