@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include "core/log.h"
@@ -136,6 +137,8 @@ static int set_up(struct service *v, struct daemon *d, struct err *err)
 	if (!rc)
 		rc = timer_init(s->loop, &s->leave, on_leave);
 	if (!rc)
+		rc = timer_init(s->loop, &s->oom_pause, on_oom_pause_over);
+	if (!rc)
 		rc = publisher_new(&s->publisher, s->loop, d->ttrpc_address, d->namespace, err);
 	if (!rc)
 		rc = serve(s, take_fd(&d->listener), err);
@@ -157,11 +160,24 @@ static void tear_down(struct service *v)
 	if (!s->loop)
 		return;
 	timer_fini(s->loop, &s->leave);
+	timer_fini(s->loop, &s->oom_pause);
 	if (v->signals.fd >= 0) {
 		loop_remove(s->loop, &v->signals);
 		close(v->signals.fd);
 	}
 	loop_free(s->loop);
+}
+
+/* Port forwarding alone may need a thousand; nothing here waits by select(). */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warn("raise the limit of descriptors: %s", strerror(errno));
 }
 
 int daemon_run(struct daemon *d)
@@ -173,6 +189,7 @@ int daemon_run(struct daemon *d)
 	if (!v)
 		return 1;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	allow_descriptors();
 	v->signals.fd = -1;
 	LIST_INIT(&v->shim.containers);
 	v->shim.config = d->config;

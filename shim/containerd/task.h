@@ -84,7 +84,7 @@ struct shim {
 	LIST_HEAD(, container) containers;
 	unsigned number;
 	struct ask *oom;
-	struct timer leave;
+	struct timer oom_pause, leave;
 	bool leaving;
 };
 
@@ -152,6 +152,7 @@ ttrpc_handler serve_shutdown;						       /* daemon.c */
 
 /* The first process of a container has been made, or could not be. */
 void container_start_oom(struct shim *s); /* task_start.c */
+void on_oom_pause_over(struct timer *t);
 
 /* Table of all calls (service.c). */
 extern const struct ttrpc_method task_methods[];

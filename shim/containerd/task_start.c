@@ -13,6 +13,8 @@
 
 /* --- memory that ran out --- */
 
+#define OOM_PAUSE_NS UINT64_C(100000000) /* between two: the guest may tell of any number */
+
 static void on_oom(void *arg, struct ttrpc_answer *answer)
 {
 	struct shim *s = arg;
@@ -30,7 +32,15 @@ static void on_oom(void *arg, struct ttrpc_answer *answer)
 		publish(s->publisher, &told.base);
 		process_report(&c->init); /* which may have waited for this */
 	}
-	container_start_oom(s);
+	timer_set(&s->oom_pause, OOM_PAUSE_NS, 0);
+}
+
+void on_oom_pause_over(struct timer *t)
+{
+	struct shim *s = container_of(t, struct shim, oom_pause);
+
+	if (s->pod && !s->pod_over)
+		container_start_oom(s);
 }
 
 void container_start_oom(struct shim *s)
