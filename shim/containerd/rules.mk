@@ -22,7 +22,6 @@ $(CONTAINERD_SHIM)_SOURCES := shim/containerd/main.c shim/containerd/monitor_mai
 $(CONTAINERD_SHIM)_LIBS := $(VMM_LIBS) -ljansson -lprotobuf-c -lmnl
 
 CONTAINERD_TESTS := $(wildcard shim/containerd/test/test_*.c shim/containerd/fuzz/fuzz_*.c)
-TEST_SOURCES += $(wildcard shim/containerd/test/test_*.c)
 $(foreach t,$(CONTAINERD_TESTS),$(eval $(t)_EXTRA := $(CONTAINERD_LINKED)))
 
 CONTAINERD_NEEDS_PROTO := $(CONTAINERD_SOURCES) shim/containerd/main.c shim/containerd/monitor_main.c $(CONTAINERD_TESTS)
