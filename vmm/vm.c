@@ -161,6 +161,8 @@ int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, stru
 	if (!rc)
 		rc = vm_devices_new(vm, cfg, err);
 	if (!rc)
+		rc = vm_wakeups_new(vm, err);
+	if (!rc)
 		rc = vm_machine_up(vm, err);
 	if (!rc)
 		rc = vm_gdb_new(vm, cfg->gdb, cfg->gdb_wait, err);
@@ -179,6 +181,7 @@ void vm_free(struct vm *vm)
 	if (!vm)
 		return;
 	vcpus_end(&vm->vcpus, vm->vcpu, vm->max_cpus);
+	vm_wakeups_free(vm);
 	vm_gdb_free(vm);
 	vm_devices_free(vm);
 	vm_machine_down(vm);

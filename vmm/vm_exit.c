@@ -106,4 +106,11 @@ static void handle_failure(struct vcpu *v, int code, void *arg)
 	post_failure(arg, "%s", err.msg);
 }
 
-const struct vcpu_ops vm_vcpu_ops = { .exit = handle_exit, .failed = handle_failure };
+static void interrupted(struct vcpu *v, void *arg)
+{
+	vm_wakeups_heal(arg, v);
+}
+
+const struct vcpu_ops vm_vcpu_ops = { .exit = handle_exit,
+	.interrupted = interrupted,
+	.failed = handle_failure };

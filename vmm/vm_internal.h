@@ -3,7 +3,7 @@
  *
  * vm.c has the life cycle, vm_machine.c the KVM half (up and down, so that a reset is a new machine
  * around the same devices), vm_devices.c the devices, vm_disk.c replaceable disks, vm_exit.c what
- * vCPU exits mean, vm_check.c the look at the host.
+ * vCPU exits mean, vm_wakeups.c what KVM forgets, vm_check.c the look at the host.
  */
 #ifndef SAMPAN_VM_INTERNAL_H
 #define SAMPAN_VM_INTERNAL_H
@@ -19,6 +19,7 @@
 #include "riscv/isa.h"
 #include "riscv/map.h"
 #include "riscv/sbi.h"
+#include "riscv/wakeups.h"
 #include "virtio/devices.h"
 #include "virtio/mmio.h"
 #include "vm.h"
@@ -88,6 +89,10 @@ struct vm {
 	bool failed;	   /* atomic: failure is taken */
 	struct log_limit limit;
 
+	/* What KVM forgets (vm_wakeups.c). */
+	struct timer nudge;
+	unsigned wakeups_lost; /* WAKEUPS_*; set before the vCPUs run */
+
 	/* The debugger. */
 	struct vm_gdb *gdb;	     /* NULL: none may come */
 	uint64_t gdb_hit;	     /* atomic: vCPUs that came to an ebreak */
@@ -108,6 +113,13 @@ int vm_machine_up(struct vm *vm, struct err *err) MUST_USE; /* after devices exi
 int vm_machine_boot(struct vm *vm, struct err *err)
 	MUST_USE;		     /* kernel, device tree, hart 0's registers, threads */
 void vm_machine_down(struct vm *vm); /* threads, vCPUs, interrupt controller, KVM machine */
+
+/* vm_wakeups.c */
+int vm_wakeups_new(struct vm *vm, struct err *err) MUST_USE;
+void vm_wakeups_free(struct vm *vm);
+void vm_wakeups_up(struct vm *vm); /* the machine is new */
+void vm_wakeups_heal(struct vm *vm,
+	const struct vcpu *v); /* in its thread, which a signal took out of the guest */
 
 /* vm_gdb.c; all but vm_gdb_hit() do nothing without a debugger's socket */
 int vm_gdb_new(struct vm *vm, const char *path, bool wait, struct err *err) MUST_USE;

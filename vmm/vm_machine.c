@@ -138,9 +138,11 @@ int vm_machine_up(struct vm *vm, struct err *err)
 
 	if (!rc)
 		rc = irqchip_up(vm, err);
-	if (!rc)
-		tell_cpu(vm);
-	return rc ? rc : wire_devices(vm, err);
+	if (rc)
+		return rc;
+	tell_cpu(vm);
+	vm_wakeups_up(vm);
+	return wire_devices(vm, err);
 }
 
 /* The caller's command line; spare vCPUs are not started by the guest unless it is told to. */

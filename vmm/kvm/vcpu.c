@@ -24,7 +24,7 @@ static void kicked(int sig UNUSED)
 
 void vcpu_set_init(struct vcpu_set *set, const struct vcpu_ops *ops, void *arg)
 {
-	struct sigaction sa = { .sa_handler = kicked };
+	struct sigaction sa = { .sa_handler = kicked, .sa_flags = SA_RESTART };
 
 	*set = (struct vcpu_set){ .ops = ops, .arg = arg };
 	pthread_mutex_init(&set->lock, NULL);
@@ -140,7 +140,9 @@ static void *vcpu_main(void *arg)
 		while (__atomic_load_n(&set->want, __ATOMIC_RELAXED) == VCPUS_RUN && !stay) {
 			if (!ioctl(v->fd, KVM_RUN, 0)) {
 				stay = !set->ops->exit(v, set->arg);
-			} else if (errno != EINTR && errno != EAGAIN) {
+			} else if (errno == EINTR || errno == EAGAIN) {
+				set->ops->interrupted(v, set->arg);
+			} else {
 				set->ops->failed(v, -errno, set->arg);
 				stay = true;
 			}
@@ -206,6 +208,13 @@ void vcpus_run(struct vcpu_set *set, const struct vcpu *only)
 	__atomic_store_n(&set->want, VCPUS_RUN, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&set->changed);
 	pthread_mutex_unlock(&set->lock);
+}
+
+void vcpus_nudge(struct vcpu *vcpus, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (vcpus[i].has_thread)
+			pthread_kill(vcpus[i].thread, kick_signal());
 }
 
 void vcpus_pause(struct vcpu_set *set, struct vcpu *vcpus, unsigned n)

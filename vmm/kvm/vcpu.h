@@ -20,6 +20,8 @@ struct vcpu_ops {
 	/* KVM_RUN returned 0; run->exit_reason says why. False: the vCPU parks until vcpus_run()
 	 * (or the end). */
 	bool (*exit)(struct vcpu *v, void *arg);
+	/* A signal ended KVM_RUN; it is called again. */
+	void (*interrupted)(struct vcpu *v, void *arg);
 	/* KVM_RUN failed with -code, other than by a signal. The vCPU parks. */
 	void (*failed)(struct vcpu *v, int code, void *arg);
 };
@@ -70,6 +72,8 @@ int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err) MUS
 
 /* For all threads of the set; called by one other thread at a time. */
 void vcpus_run(struct vcpu_set *set, const struct vcpu *only);
+/* Makes each thread leave the guest and enter it anew; returns at once. */
+void vcpus_nudge(struct vcpu *vcpus, unsigned n);
 void vcpus_pause(struct vcpu_set *set, struct vcpu *vcpus, unsigned n);
 void vcpus_end(struct vcpu_set *set, struct vcpu *vcpus, unsigned n);
 

@@ -173,6 +173,11 @@ int aia_device_new(int *fd, struct fdt_irqchip *dt, const char **name, struct ir
 	return 0;
 }
 
+bool aia_is_hardware(const char *name)
+{
+	return strcmp(name, "emul") != 0;
+}
+
 static int wire(struct irqchip *c, unsigned source, int fd, bool on)
 {
 	return kvm_irqfd(c->kvm, source, fd,
@@ -214,6 +219,7 @@ int irqchip_aia_new(struct irqchip **out, struct irqchip_env *env, enum vm_irqch
 		aia_free(&aia->chip);
 		return rc;
 	}
+	aia->chip.guest_files = aia_is_hardware(name);
 	snprintf(aia->chip.name, sizeof(aia->chip.name), "aia (%s)", name);
 	*out = &aia->chip;
 	return 0;

@@ -39,6 +39,7 @@ struct irqchip {
 	const struct kvm *kvm;
 	char name[32];	       /* "aia (auto)" */
 	struct fdt_irqchip dt; /* what the device tree says of it */
+	bool guest_files;      /* a hart's interrupts may come by an interrupt file of the hardware's */
 	uint64_t gpa, size;    /* of the registers that ops->access serves */
 };
 
@@ -94,6 +95,9 @@ int irqchip_user_new(struct irqchip **out, struct irqchip_env *env, enum vm_irqc
  * it is for the device tree, and which of auto, hwaccel and emul it became. */
 int aia_device_new(int *fd, struct fdt_irqchip *dt, const char **name, struct irqchip_env *env,
 	enum vm_irqchip mode, bool with_aplic, struct err *err) MUST_USE;
+
+/* Whether interrupt files of the hardware's may be used in the mode of that name. */
+bool aia_is_hardware(const char *name);
 
 /* Tells env of a step of "what", and fills err when it failed. Returns rc. */
 int irqchip_step(struct irqchip_env *env, int rc, const char *what, const char *step,

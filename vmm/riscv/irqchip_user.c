@@ -166,6 +166,7 @@ static int split_up(struct user_chip *u, struct irqchip_env *env, struct err *er
 	if (rc)
 		return rc;
 	aplic_init(&u->aplic, IRQ_SOURCES, env->nvcpus, APLIC_MSI, &out);
+	u->chip.guest_files = aia_is_hardware(name);
 	snprintf(u->chip.name, sizeof(u->chip.name), "split (%s)", name);
 	return 0;
 }

@@ -9,7 +9,7 @@ host_make() {
 	rm -rf "$tree"/usr/lib/python3*/test "$tree"/usr/share/qemu/edk2* "$tree"/usr/share/opensbi "$tree"/usr/lib/riscv64-linux-gnu/opensbi \
 		"$tree"/usr/share/zoneinfo "$tree"/usr/lib/riscv64-linux-gnu/gconv
 	find "$tree/usr/lib/cni" -type f ! -name bridge ! -name host-local ! -name loopback -delete
-	host_modules "$tree"
+	host_modules "$tree" "$cache/debian/current/tree"
 	busybox_links "$tree"
 	echo host >"$tree/etc/hostname"
 	printf '127.0.0.1 localhost host\n::1 localhost\n' >"$tree/etc/hosts"
@@ -20,17 +20,23 @@ host_make() {
 	tools_as_root mke2fs -q -t ext4 -d "$tree" -E root_owner=0:0 -O ^has_journal "$1/root.ext4"
 	rm -rf "$tree"
 
-	first=$1/first
+	host_initrd "$cache/debian/current/tree" "$1"
+}
+
+# host_initrd FROM DIR: DIR/initrd.gz, with the first modules of the tree FROM.
+host_initrd() {
+	first=$2/first
 	mkdir -p "$first/bin" "$first/dev" "$first/root"
 	cp "$cache/debian/current/busybox" "$first/bin/busybox"
 	install -m 755 "$bed/host/initrd-init" "$first/init"
-	initrd_modules "$cache/debian/current/tree" "$first"
-	(cd "$first" && find . | tools_as_root cpio --quiet -o -H newc -R 0:0) | tools gzip -1 >"$1/initrd.gz"
+	initrd_modules "$1" "$first"
+	(cd "$first" && find . | tools_as_root cpio --quiet -o -H newc -R 0:0) | tools gzip -1 >"$2/initrd.gz"
 	rm -rf "$first"
 }
 
+# host_modules TREE FROM: puts FROM's modules that the host needs into TREE.
 host_modules() {
-	from=$cache/debian/current/tree
+	from=$2
 	# shellcheck disable=SC2046 # names
 	modules_of "$from" $(packages_of "$bed/host/modules" | tr , ' ') \
 		$(packages_of "$bed/host/modules-initrd" | tr , ' ') |
