@@ -1,5 +1,6 @@
 /* Which hosts lose wake-ups, and which timers may be lost ones. */
 #include "core/test/check.h"
+#include "core/util.h"
 #include "riscv/wakeups.h"
 
 static void hosts(void **state UNUSED)
