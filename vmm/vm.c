@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static void event(struct vm *vm, int e, const char *detail)
+void vm_tell(struct vm *vm, int e, const char *detail)
 {
 	if (vm->on_event)
 		vm->on_event(vm->arg, e, detail);
@@ -29,11 +29,22 @@ static void on_reboot(struct vm *vm)
 
 	if (!vm->reset_on_reboot) {
 		halt(vm, VM_END_REBOOT);
-		event(vm, VM_EVENT_RESET, NULL);
+		vm_tell(vm, VM_EVENT_RESET, NULL);
 	} else if (vm_reset(vm, &err)) {
 		halt(vm, VM_END_FAILED);
-		event(vm, VM_EVENT_FAILED, err.msg);
+		vm_tell(vm, VM_EVENT_FAILED, err.msg);
 	}
+}
+
+/* A machine that is paused just then wakes with its vm_resume(). */
+static void on_suspend(struct vm *vm)
+{
+	struct err err;
+
+	if (vm->state != VM_RUNNING || !vm_suspend(vm, &err))
+		return;
+	halt(vm, VM_END_FAILED);
+	vm_tell(vm, VM_EVENT_FAILED, err.msg);
 }
 
 /* What vCPU threads posted. The gravest wins: after a failure or a panic nothing else matters. */
@@ -42,26 +53,28 @@ static void posted(struct deferred *d)
 	struct vm *vm = container_of(d, struct vm, deferred);
 	uint32_t bits = __atomic_exchange_n(&vm->posted, 0, __ATOMIC_SEQ_CST);
 
-	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
+	if (!vm_alive(vm))
 		return;
 	if (bits & POST_FAILED) {
 		halt(vm, VM_END_FAILED);
-		event(vm, VM_EVENT_FAILED, vm->failure);
+		vm_tell(vm, VM_EVENT_FAILED, vm->failure);
 		return;
 	}
 	if (bits & POST_PANIC) {
 		if (!vm->reset_on_reboot) /* else the guest's own panic= setting decides whether it
 					     reboots */
 			halt(vm, VM_END_PANIC);
-		event(vm, VM_EVENT_PANIC, NULL);
+		vm_tell(vm, VM_EVENT_PANIC, NULL);
 		if (!vm->reset_on_reboot)
 			return;
 	}
 	if (bits & POST_DEBUG)
 		vm_gdb_hit(vm);
+	if (bits & POST_SUSPEND)
+		on_suspend(vm);
 	if (bits & POST_POWEROFF) {
 		halt(vm, VM_END_POWEROFF);
-		event(vm, VM_EVENT_SHUTDOWN, NULL);
+		vm_tell(vm, VM_EVENT_SHUTDOWN, NULL);
 	} else if (bits & POST_REBOOT) {
 		on_reboot(vm);
 	}
@@ -163,6 +176,8 @@ int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, stru
 	if (!rc)
 		rc = vm_wakeups_new(vm, err);
 	if (!rc)
+		rc = vm_suspend_new(vm, err);
+	if (!rc)
 		rc = vm_machine_up(vm, err);
 	if (!rc)
 		rc = vm_gdb_new(vm, cfg->gdb, cfg->gdb_wait, err);
@@ -181,6 +196,7 @@ void vm_free(struct vm *vm)
 	if (!vm)
 		return;
 	vcpus_end(&vm->vcpus, vm->vcpu, vm->max_cpus);
+	vm_suspend_free(vm);
 	vm_wakeups_free(vm);
 	vm_gdb_free(vm);
 	vm_devices_free(vm);
@@ -202,7 +218,8 @@ void vm_free(struct vm *vm)
 
 static int need_state(const struct vm *vm, enum vm_state state, const char *what, struct err *err)
 {
-	static const char *const names[] = { "not started", "running", "paused", "stopped" };
+	static const char *const names[] = { "not started", "running", "paused", "stopped",
+		"suspended" };
 
 	return vm->state == state ? 0
 				  : failx(err, -EBUSY, "%s: the VM is %s", what, names[vm->state]);
@@ -229,20 +246,25 @@ int vm_pause(struct vm *vm, struct err *err)
 	vcpus_pause(&vm->vcpus, vm->vcpu, vm->max_cpus);
 	vm_devices_pause(vm);
 	vm->state = VM_PAUSED;
-	event(vm, VM_EVENT_PAUSED, NULL);
+	vm_tell(vm, VM_EVENT_PAUSED, NULL);
 	return 0;
 }
 
 int vm_resume(struct vm *vm, struct err *err)
 {
-	int rc = need_state(vm, VM_PAUSED, "resume", err);
+	int rc;
 
+	if (vm->state == VM_SUSPENDED) {
+		vm_wake(vm);
+		return 0;
+	}
+	rc = need_state(vm, VM_PAUSED, "resume", err);
 	if (rc)
 		return rc;
 	vm->state = VM_RUNNING;
 	vm_devices_resume(vm);
 	vcpus_run(&vm->vcpus, vm->run_only);
-	event(vm, VM_EVENT_RESUMED, NULL);
+	vm_tell(vm, VM_EVENT_RESUMED, NULL);
 	return 0;
 }
 
@@ -252,7 +274,7 @@ int vm_reset(struct vm *vm, struct err *err)
 	bool paused = vm->state == VM_PAUSED;
 	int rc;
 
-	if (vm->state != VM_RUNNING && !paused)
+	if (!vm_alive(vm))
 		return need_state(vm, VM_RUNNING, "reset", err);
 	vcpus_end(&vm->vcpus, vm->vcpu, vm->max_cpus);
 	if (paused)
@@ -268,7 +290,7 @@ int vm_reset(struct vm *vm, struct err *err)
 	if (rc)
 		return rc;
 	vm->state = VM_RUNNING;
-	event(vm, VM_EVENT_RESET, NULL);
+	vm_tell(vm, VM_EVENT_RESET, NULL);
 	vcpus_run(&vm->vcpus, NULL);
 	return 0;
 }
@@ -278,7 +300,7 @@ void vm_stop(struct vm *vm)
 	if (vm->state == VM_STOPPED)
 		return;
 	halt(vm, VM_END_HOST);
-	event(vm, VM_EVENT_SHUTDOWN, NULL);
+	vm_tell(vm, VM_EVENT_SHUTDOWN, NULL);
 }
 
 void vm_query(const struct vm *vm, struct vm_info *info)

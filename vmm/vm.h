@@ -6,7 +6,8 @@
  * thread only. Nothing here knows a protocol. After vm_start() the monitor opens, executes and
  * connects nothing by itself. Errors are -errno with a sentence in err.
  *
- * Life cycle (enum vm_state): CREATED -start-> RUNNING <-pause/resume-> PAUSED; the guest's
+ * Life cycle (enum vm_state): CREATED -start-> RUNNING <-pause/resume-> PAUSED; RUNNING <-the
+ * guest's SBI system suspend / an interrupt or resume-> SUSPENDED; the guest's
  * power-off, reboot or panic, a fatal error or vm_stop() lead to STOPPED, from which only vm_free()
  * leads on (a reboot with config.reset_on_reboot stays RUNNING).
  */
@@ -110,7 +111,7 @@ struct vm_config {
 	void *arg;
 };
 
-enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_STOPPED };
+enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_STOPPED, VM_SUSPENDED };
 
 enum vm_event {
 	VM_EVENT_SHUTDOWN, /* the guest powered off, or vm_stop(); state is STOPPED */
@@ -118,6 +119,8 @@ enum vm_event {
 	VM_EVENT_PANIC,	   /* the guest told of a kernel panic (pvpanic) */
 	VM_EVENT_PAUSED,
 	VM_EVENT_RESUMED,
+	VM_EVENT_SUSPENDED, /* the guest sleeps (SBI system suspend) */
+	VM_EVENT_WAKEUP,    /* by an interrupt or vm_resume() */
 	VM_EVENT_FAILED, /* KVM can't go on; detail says why; STOPPED */
 };
 

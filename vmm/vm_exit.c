@@ -59,6 +59,16 @@ static bool system_event(struct vm *vm, const struct kvm_run *run)
 	return false;
 }
 
+/* KVM has checked the call and starts the hart anew when it goes on. */
+static bool suspend_call(struct vcpu *v, struct vm *vm)
+{
+	v->run->riscv_sbi.ret[0] = v->run->riscv_sbi.ret[1] = 0;
+	vm->suspend.hart = v->index;
+	vm->suspend.address = v->run->riscv_sbi.args[1];
+	vm_post(vm, POST_SUSPEND);
+	return false;
+}
+
 static bool handle_exit(struct vcpu *v, void *arg)
 {
 	struct vm *vm = arg;
@@ -69,6 +79,8 @@ static bool handle_exit(struct vcpu *v, void *arg)
 		mmio_exit(vm, run);
 		return true;
 	case KVM_EXIT_RISCV_SBI:
+		if (run->riscv_sbi.extension_id == SBI_SUSPEND)
+			return suspend_call(v, vm);
 		sbi_call(&vm->sbi, run->riscv_sbi.extension_id, run->riscv_sbi.function_id,
 			run->riscv_sbi.args, run->riscv_sbi.ret);
 		return true;

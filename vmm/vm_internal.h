@@ -3,7 +3,8 @@
  *
  * vm.c has the life cycle, vm_machine.c the KVM half (up and down, so that a reset is a new machine
  * around the same devices), vm_devices.c the devices, vm_disk.c replaceable disks, vm_exit.c what
- * vCPU exits mean, vm_wakeups.c what KVM forgets, vm_check.c the look at the host.
+ * vCPU exits mean, vm_suspend.c the guest's sleep, vm_wakeups.c what KVM forgets, vm_check.c the
+ * look at the host.
  */
 #ifndef SAMPAN_VM_INTERNAL_H
 #define SAMPAN_VM_INTERNAL_H
@@ -40,7 +41,14 @@ struct vm_device {
 };
 
 /* Bits of vm->posted: what vCPU threads have to tell the loop. */
-enum { POST_POWEROFF = 1, POST_REBOOT = 2, POST_PANIC = 4, POST_FAILED = 8, POST_DEBUG = 16 };
+enum {
+	POST_POWEROFF = 1,
+	POST_REBOOT = 2,
+	POST_PANIC = 4,
+	POST_FAILED = 8,
+	POST_DEBUG = 16,
+	POST_SUSPEND = 32
+};
 
 struct vm {
 	/* The caller's wishes; strings are ours. */
@@ -89,6 +97,13 @@ struct vm {
 	bool failed;	   /* atomic: failure is taken */
 	struct log_limit limit;
 
+	/* The guest's sleep (vm_suspend.c). */
+	struct timer look;
+	struct {
+		unsigned hart; /* that sleeps, and where it will start; written before POST_SUSPEND */
+		uint64_t address;
+	} suspend;
+
 	/* What KVM forgets (vm_wakeups.c). */
 	struct timer nudge;
 	unsigned wakeups_lost; /* WAKEUPS_*; set before the vCPUs run */
@@ -98,6 +113,14 @@ struct vm {
 	uint64_t gdb_hit;	     /* atomic: vCPUs that came to an ebreak */
 	const struct vcpu *run_only; /* during vm_resume(): the only one that is to run */
 };
+
+static inline bool vm_alive(const struct vm *vm)
+{
+	return vm->state == VM_RUNNING || vm->state == VM_PAUSED || vm->state == VM_SUSPENDED;
+}
+
+/* vm.c */
+void vm_tell(struct vm *vm, int event, const char *detail); /* on_event */
 
 /* vm_devices.c */
 int vm_devices_new(struct vm *vm, const struct vm_config *cfg, struct err *err) MUST_USE;
@@ -113,6 +136,12 @@ int vm_machine_up(struct vm *vm, struct err *err) MUST_USE; /* after devices exi
 int vm_machine_boot(struct vm *vm, struct err *err)
 	MUST_USE;		     /* kernel, device tree, hart 0's registers, threads */
 void vm_machine_down(struct vm *vm); /* threads, vCPUs, interrupt controller, KVM machine */
+
+/* vm_suspend.c */
+int vm_suspend_new(struct vm *vm, struct err *err) MUST_USE;
+void vm_suspend_free(struct vm *vm);
+int vm_suspend(struct vm *vm, struct err *err) MUST_USE; /* POST_SUSPEND */
+void vm_wake(struct vm *vm);				 /* from SUSPENDED */
 
 /* vm_wakeups.c */
 int vm_wakeups_new(struct vm *vm, struct err *err) MUST_USE;

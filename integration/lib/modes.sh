@@ -81,9 +81,16 @@ chip_of() { # MODE
 	esac
 }
 
-# mode_boots MODE CPUS [ARGS...]: a case MODE-CPUS (after $modes_prefix), and one for each thing in it that failed. The guest is of
-# $modes_kernel and $modes_initrd.
-modes_prefix= modes_kernel=$KERNEL modes_initrd=$GUEST/initrd.gz
+# modes_with ours|debian: whose kernel the guests have from now on.
+modes_with() {
+	case $1 in
+	ours) modes_prefix= modes_kernel=$KERNEL modes_initrd=$GUEST/initrd.gz ;;
+	debian) modes_prefix=debian- modes_kernel=$DEBIAN/Image modes_initrd=$GUEST/initrd-debian.gz ;;
+	esac
+}
+modes_with ours
+
+# mode_boots MODE CPUS [ARGS...]: a case MODE-CPUS ("debian-" before it with Debian's kernel), and one for each thing in it that failed.
 mode_boots() {
 	mode=$1 cpus=$2 vm=$modes_prefix$1-$2
 	shift 2

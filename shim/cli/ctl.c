@@ -96,7 +96,7 @@ static void show_id(const json_t *value)
 static const struct ctl_command commands[] = {
 	{ "status", "query-status", "running, paused, shutdown, ...", .show = show_status },
 	{ "pause", "stop", "no vCPU runs and no request is in flight afterwards", .show = NULL },
-	{ "resume", "cont", "goes on", .show = NULL },
+	{ "resume", "cont", "goes on, or wakes a guest that sleeps", .show = NULL },
 	{ "stop", "quit", "ends the VM and its monitor at once", .show = NULL },
 	{ "reset", "system_reset", "starts the guest anew", .show = NULL },
 	{ "powerdown", "system_powerdown", "asks the guest to power off, where it can be asked",

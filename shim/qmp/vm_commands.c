@@ -15,6 +15,8 @@ static const char *run_state(const struct vm_info *info)
 		return "running";
 	case VM_PAUSED:
 		return "paused";
+	case VM_SUSPENDED:
+		return "suspended";
 	case VM_STOPPED:
 		break;
 	}
@@ -254,6 +256,12 @@ void qmp_vm_event(struct qmp_server *server, struct qmp_vm *q, enum vm_event eve
 		break;
 	case VM_EVENT_RESUMED:
 		qmp_server_event(server, "RESUME", NULL);
+		break;
+	case VM_EVENT_SUSPENDED:
+		qmp_server_event(server, "SUSPEND", NULL);
+		break;
+	case VM_EVENT_WAKEUP:
+		qmp_server_event(server, "WAKEUP", NULL);
 		break;
 	case VM_EVENT_FAILED:
 		tell(server, "SHUTDOWN", false, "host-error");

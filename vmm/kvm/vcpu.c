@@ -89,6 +89,13 @@ int vcpu_set_line(const struct vcpu *v, bool level)
 	return ioctl(v->fd, KVM_INTERRUPT, &irq) ? -errno : 0;
 }
 
+int vcpu_set_stopped(const struct vcpu *v, bool stopped)
+{
+	struct kvm_mp_state state = { stopped ? KVM_MP_STATE_STOPPED : KVM_MP_STATE_RUNNABLE };
+
+	return ioctl(v->fd, KVM_SET_MP_STATE, &state) ? -errno : 0;
+}
+
 int vcpu_guest_debug(const struct vcpu *v, const struct kvm_guest_debug *debug)
 {
 	return ioctl(v->fd, KVM_SET_GUEST_DEBUG, debug) ? -errno : 0;

@@ -64,6 +64,10 @@ int vcpu_set_reg(const struct vcpu *v, uint64_t id, const void *value) MUST_USE;
  * thread, also while the vCPU runs. 0 or -errno. */
 int vcpu_set_line(const struct vcpu *v, bool level) MUST_USE;
 
+/* Whether the hart is stopped or runs, as by SBI HSM (KVM_SET_MP_STATE). Not while it runs. 0 or
+ * -errno. */
+int vcpu_set_stopped(const struct vcpu *v, bool stopped) MUST_USE;
+
 /* Whether ebreaks leave the guest (KVM_EXIT_DEBUG). Not while it runs. 0 or -errno. */
 int vcpu_guest_debug(const struct vcpu *v, const struct kvm_guest_debug *debug) MUST_USE;
 

@@ -19,11 +19,6 @@
 	255 /* interrupt identities per hart: plenty for a microVM, and cheap for the guest's      \
 	       tables */
 
-struct aia {
-	struct irqchip chip;
-	int fd;
-};
-
 static const struct {
 	enum vm_irqchip mode;
 	uint32_t kvm_mode;
@@ -191,11 +186,9 @@ static int set_level(struct irqchip *c, unsigned source, bool level)
 
 static void aia_free(struct irqchip *c)
 {
-	struct aia *aia = container_of(c, struct aia, chip);
-
-	if (aia->fd >= 0)
-		close(aia->fd);
-	free(aia);
+	if (c->aia >= 0)
+		close(c->aia);
+	free(c);
 }
 
 static const struct irqchip_ops aia_ops = { .wire = wire,
@@ -205,22 +198,22 @@ static const struct irqchip_ops aia_ops = { .wire = wire,
 int irqchip_aia_new(struct irqchip **out, struct irqchip_env *env, enum vm_irqchip mode,
 	struct err *err)
 {
-	struct aia *aia = calloc(1, sizeof(*aia));
+	struct irqchip *c = calloc(1, sizeof(*c));
 	const char *name = NULL;
 	int rc;
 
-	if (!aia)
+	if (!c)
 		return fail(err, -ENOMEM, "set up the in-kernel AIA");
-	aia->chip.ops = &aia_ops;
-	aia->chip.kvm = env->kvm;
-	aia->fd = -1;
-	rc = aia_device_new(&aia->fd, &aia->chip.dt, &name, env, mode, true, err);
+	c->ops = &aia_ops;
+	c->kvm = env->kvm;
+	c->aia = -1;
+	rc = aia_device_new(&c->aia, &c->dt, &name, env, mode, true, err);
 	if (rc) {
-		aia_free(&aia->chip);
+		aia_free(c);
 		return rc;
 	}
-	aia->chip.guest_files = aia_is_hardware(name);
-	snprintf(aia->chip.name, sizeof(aia->chip.name), "aia (%s)", name);
-	*out = &aia->chip;
+	c->guest_files = aia_is_hardware(name);
+	snprintf(c->name, sizeof(c->name), "aia (%s)", name);
+	*out = c;
 	return 0;
 }

@@ -42,6 +42,24 @@ int irqchip_step(struct irqchip_env *env, int rc, const char *what, const char *
 	return rc ? fail(err, rc, "set up the interrupt controller: %s", text) : 0;
 }
 
+int irqchip_hold(struct irqchip *c, unsigned hart)
+{
+	return c->aia >= 0 ? aia_file_read(&c->held, c->aia, hart, c->dt.num_ids) : 0;
+}
+
+int irqchip_restore(struct irqchip *c, unsigned hart)
+{
+	return c->aia >= 0 ? aia_file_write(&c->held, c->aia, hart) : c->ops->settle(c, hart);
+}
+
+bool irqchip_pending(const struct irqchip *c, unsigned hart)
+{
+	struct aia_file file;
+
+	return c->aia >= 0 && !aia_file_read(&file, c->aia, hart, c->dt.num_ids) &&
+		aia_file_has_interrupt(&file);
+}
+
 void irqchip_free(struct irqchip *c)
 {
 	if (c)

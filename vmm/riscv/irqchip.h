@@ -19,6 +19,7 @@
 
 #include "core/loop.h"
 #include "kvm/vcpu.h"
+#include "riscv/aia_file.h"
 #include "riscv/fdt.h"
 #include "vm.h"
 
@@ -31,6 +32,8 @@ struct irqchip_ops {
 	int (*set_level)(struct irqchip *c, unsigned source, bool level);
 	/* A vCPU's access at gpa, within the controller's registers. NULL: they are in KVM. */
 	void (*access)(struct irqchip *c, uint64_t off, void *data, unsigned len, bool write);
+	/* Drives the hart's line anew, which KVM has taken down. NULL: it has none from here. */
+	int (*settle)(struct irqchip *c, unsigned hart);
 	void (*free)(struct irqchip *c);
 };
 
@@ -40,6 +43,8 @@ struct irqchip {
 	char name[32];	       /* "aia (auto)" */
 	struct fdt_irqchip dt; /* what the device tree says of it */
 	bool guest_files;      /* a hart's interrupts may come by an interrupt file of the hardware's */
+	int aia;	       /* KVM's device that has the interrupt files; -1: none; owned */
+	struct aia_file held;  /* between irqchip_hold() and irqchip_restore() */
 	uint64_t gpa, size;    /* of the registers that ops->access serves */
 };
 
@@ -84,6 +89,13 @@ static inline bool irqchip_access(struct irqchip *c, uint64_t gpa, void *data, u
 	c->ops->access(c, gpa - c->gpa, data, len, write);
 	return true;
 }
+
+/* Around a reset of a hart by KVM, after which all that waits for it is there again. Not while it
+ * runs. 0 or -errno. */
+int irqchip_hold(struct irqchip *c, unsigned hart) MUST_USE;
+int irqchip_restore(struct irqchip *c, unsigned hart) MUST_USE;
+/* Whether the hart's interrupt file has something for it. Not while it runs. */
+bool irqchip_pending(const struct irqchip *c, unsigned hart);
 
 /* Files of one mode each, for irqchip_new(). */
 int irqchip_aia_new(struct irqchip **out, struct irqchip_env *env, enum vm_irqchip mode,

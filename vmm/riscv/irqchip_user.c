@@ -40,7 +40,6 @@ struct user_chip {
 	};
 	const struct vcpu *vcpu;
 	struct loop *loop;
-	int aia; /* split: KVM's device that has the interrupt files; else -1 */
 	struct wire wire[IRQ_SOURCES + 1];
 	struct log_limit limit;
 };
@@ -86,6 +85,18 @@ static int set_level(struct irqchip *c, unsigned source, bool level)
 		aplic_set_input(&u->aplic, source, level);
 	pthread_mutex_unlock(&u->lock);
 	return 0;
+}
+
+static int settle(struct irqchip *c, unsigned hart)
+{
+	struct user_chip *u = user(c);
+	int rc;
+
+	pthread_mutex_lock(&u->lock);
+	rc = vcpu_set_line(&u->vcpu[hart],
+		(c->dt.kind == FDT_PLIC ? u->plic.asserted : u->aplic.asserted) >> hart & 1);
+	pthread_mutex_unlock(&u->lock);
+	return rc;
 }
 
 static void signalled(struct watch *w, uint32_t events UNUSED)
@@ -139,8 +150,8 @@ static void user_free(struct irqchip *c)
 
 	for (unsigned i = 1; i <= IRQ_SOURCES; i++)
 		loop_remove(u->loop, &u->wire[i].watch);
-	if (u->aia >= 0)
-		close(u->aia);
+	if (u->chip.aia >= 0)
+		close(u->chip.aia);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }
@@ -148,6 +159,7 @@ static void user_free(struct irqchip *c)
 static const struct irqchip_ops user_ops = { .wire = wire,
 	.set_level = set_level,
 	.access = access_registers,
+	.settle = settle,
 	.free = user_free };
 
 /* bring-up */
@@ -156,7 +168,7 @@ static int split_up(struct user_chip *u, struct irqchip_env *env, struct err *er
 {
 	const struct aplic_output out = { .line = line_out, .msi = msi_out, .arg = u };
 	const char *name = NULL;
-	int rc = aia_device_new(&u->aia, &u->chip.dt, &name, env, VM_IRQCHIP_SPLIT, false, err);
+	int rc = aia_device_new(&u->chip.aia, &u->chip.dt, &name, env, VM_IRQCHIP_SPLIT, false, err);
 
 	if (!rc) {
 		rc = irqchip_step(env, kvm_has(env->kvm, KVM_CAP_SIGNAL_MSI) > 0 ? 0 : -ENOTSUP,
@@ -208,7 +220,7 @@ int irqchip_user_new(struct irqchip **out, struct irqchip_env *env, enum vm_irqc
 			       : MAP_APLIC_WIDE;
 	u->vcpu = env->vcpu;
 	u->loop = env->loop;
-	u->aia = -1;
+	u->chip.aia = -1;
 	pthread_mutex_init(&u->lock, NULL);
 	for (unsigned i = 0; i <= IRQ_SOURCES; i++)
 		u->wire[i].chip = u;

@@ -306,9 +306,6 @@ static int switch_sbi(const struct vcpu *v, enum sbi_ext ext, bool on, struct er
 	if (rc == -ENOENT)
 		return failx(err, -ENOTSUP, "this host's KVM has no SBI extension %s",
 			sbi_ext_name(ext));
-	if (on && ext == SBI_SUSP) /* KVM would hand us the suspension, and nobody here can wake
-				      from it */
-		return failx(err, -ENOTSUP, "the monitor has no SBI extension susp yet");
 	if (!rc && now != value)
 		rc = vcpu_set_reg(v, sbi_reg(ext), &value);
 	return rc ? fail(err, rc, "switch the SBI extension %s of vCPU %u %s", sbi_ext_name(ext),

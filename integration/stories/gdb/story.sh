@@ -1,5 +1,4 @@
 # what: Debian's gdb attaches: registers, CSRs, memory, breakpoints, single steps, Ctrl-C; the guest's own breakpoints stay its own
-# by-name: seen to pass on the last but one state; needs gdb-multiarch in the host
 # timeout: 300
 . "$TOP/lib/told.sh"
 

@@ -6,8 +6,9 @@
 
 modes_guest script
 modes_up
-mode_boots aplic 2
-mode_boots plic 2
+mode_boots plic 4
+modes_with debian
+mode_boots aplic 1
 modes_down
 expect chosen eval '"$SAMPAN" check >check.out && grep -q "^ok  interrupt mode chosen  *aplic\$" check.out'
 expect nothing-left leftovers

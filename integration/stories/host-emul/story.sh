@@ -25,6 +25,8 @@ hwaccel() {
 expect hwaccel-refused hwaccel
 modes_guest script
 modes_up
-for mode in aia-emul split; do mode_boots $mode 4; done
+mode_boots aia-emul 4
+modes_with debian
+mode_boots split 4
 modes_down
 expect nothing-left leftovers

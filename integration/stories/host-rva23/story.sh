@@ -6,8 +6,9 @@
 
 modes_guest script
 modes_up
-mode_boots plic 2
 mode_boots aplic 1
+modes_with debian
+mode_boots plic 4
 modes_down
 # the profile that the host has, as a model; and without vectors
 isa_of() { # NAME MODEL

@@ -22,8 +22,8 @@ cells() {
 }
 cells >cells
 while read -r mode guest cpus; do
-	modes_prefix=$guest- modes_kernel=$KERNEL modes_initrd=$GUEST/initrd.gz
-	[ "$guest" = ours ] || modes_kernel=$DEBIAN/Image modes_initrd=$GUEST/initrd-debian.gz
+	modes_with "$guest"
+	modes_prefix=$guest-
 	mode_boots "$mode" "$cpus"
 done <cells
 modes_down

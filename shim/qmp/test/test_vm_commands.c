@@ -269,6 +269,8 @@ static void events(void **state)
 	serve(&s, f);
 	check_event(&s, VM_EVENT_PAUSED, VM_PAUSED, VM_END_NONE, "STOP -");
 	check_event(&s, VM_EVENT_RESUMED, VM_RUNNING, VM_END_NONE, "RESUME -");
+	check_event(&s, VM_EVENT_SUSPENDED, VM_SUSPENDED, VM_END_NONE, "SUSPEND -");
+	check_event(&s, VM_EVENT_WAKEUP, VM_RUNNING, VM_END_NONE, "WAKEUP -");
 	check_event(&s, VM_EVENT_RESET, VM_RUNNING, VM_END_NONE,
 		"RESET {\"guest\":true,\"reason\":\"guest-reset\"}");
 	f->q.resetting = true;
