@@ -121,7 +121,7 @@ enum vm_event {
 	VM_EVENT_RESUMED,
 	VM_EVENT_SUSPENDED, /* the guest sleeps (SBI system suspend) */
 	VM_EVENT_WAKEUP,    /* by an interrupt or vm_resume() */
-	VM_EVENT_FAILED, /* KVM can't go on; detail says why; STOPPED */
+	VM_EVENT_FAILED,    /* KVM can't go on; detail says why; STOPPED */
 };
 
 /* Why a stopped machine stopped. */

@@ -100,7 +100,8 @@ struct vm {
 	/* The guest's sleep (vm_suspend.c). */
 	struct timer look;
 	struct {
-		unsigned hart; /* that sleeps, and where it will start; written before POST_SUSPEND */
+		unsigned hart; /* that sleeps, and where it will start; written before POST_SUSPEND
+				*/
 		uint64_t address;
 	} suspend;
 

@@ -15,9 +15,9 @@
 #include <asm/kvm.h>
 #include <time.h>
 
-#define LOOK_NS	     UINT64_C(50000000)
-#define RESET_TRIES  1000 /* of a millisecond: a loaded host may take its time */
-#define EXTERNAL     (1UL << 9)
+#define LOOK_NS	    UINT64_C(50000000)
+#define RESET_TRIES 1000 /* of a millisecond: a loaded host may take its time */
+#define EXTERNAL    (1UL << 9)
 #define CSR(name)                                                                                  \
 	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_CSR | KVM_REG_RISCV_CSR_GENERAL |        \
 		KVM_REG_RISCV_CSR_REG(name))

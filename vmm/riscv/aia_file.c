@@ -58,7 +58,8 @@ bool aia_file_has_interrupt(const struct aia_file *f)
 	for (unsigned i = 0; i < f->words && f->delivery == 1; i++) {
 		uint64_t set = f->pending[i] & f->enabled[i];
 
-		if (set && (!f->threshold || i * 64 + (unsigned)__builtin_ctzll(set) < f->threshold))
+		if (set &&
+			(!f->threshold || i * 64 + (unsigned)__builtin_ctzll(set) < f->threshold))
 			return true;
 	}
 	return false;

@@ -42,10 +42,10 @@ struct irqchip {
 	const struct kvm *kvm;
 	char name[32];	       /* "aia (auto)" */
 	struct fdt_irqchip dt; /* what the device tree says of it */
-	bool guest_files;      /* a hart's interrupts may come by an interrupt file of the hardware's */
-	int aia;	       /* KVM's device that has the interrupt files; -1: none; owned */
-	struct aia_file held;  /* between irqchip_hold() and irqchip_restore() */
-	uint64_t gpa, size;    /* of the registers that ops->access serves */
+	bool guest_files; /* a hart's interrupts may come by an interrupt file of the hardware's */
+	int aia;	  /* KVM's device that has the interrupt files; -1: none; owned */
+	struct aia_file held; /* between irqchip_hold() and irqchip_restore() */
+	uint64_t gpa, size;   /* of the registers that ops->access serves */
 };
 
 /* Told of every step that was tried: rc 0 or -errno, step as "AIA (auto): mode". */

@@ -168,7 +168,8 @@ static int split_up(struct user_chip *u, struct irqchip_env *env, struct err *er
 {
 	const struct aplic_output out = { .line = line_out, .msi = msi_out, .arg = u };
 	const char *name = NULL;
-	int rc = aia_device_new(&u->chip.aia, &u->chip.dt, &name, env, VM_IRQCHIP_SPLIT, false, err);
+	int rc = aia_device_new(&u->chip.aia, &u->chip.dt, &name, env, VM_IRQCHIP_SPLIT, false,
+		err);
 
 	if (!rc) {
 		rc = irqchip_step(env, kvm_has(env->kvm, KVM_CAP_SIGNAL_MSI) > 0 ? 0 : -ENOTSUP,

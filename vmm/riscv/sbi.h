@@ -8,7 +8,8 @@
 
 #include "mem/mem.h"
 
-#define SBI_SUSPEND 0x53555350 /* extension id of system suspend (§13), which is the machine's affair */
+#define SBI_SUSPEND                                                                                \
+	0x53555350 /* extension id of system suspend (§13), which is the machine's affair */
 
 struct sbi_env {
 	const struct mem *mem;

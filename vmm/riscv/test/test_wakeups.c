@@ -34,7 +34,7 @@ static void timers(void **state UNUSED)
 		uint64_t time, compare;
 		bool suspect;
 	} cases[] = {
-		{ 1000, 0, false },	 /* past: it has come */
+		{ 1000, 0, false }, /* past: it has come */
 		{ 1000, 1000, false },
 		{ 1000, 1001000, false }, /* comes by itself before the next look */
 		{ 1000, 1001001, true },
