@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "kvm/newer.h"
 
 #define REG(type, sub, index)                                                                      \
 	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | (type) | (sub) | (uint64_t)(index))
@@ -17,26 +18,7 @@
 #define CORE(name)   REG(KVM_REG_RISCV_CORE, 0, KVM_REG_RISCV_CORE_REG(name))
 #define ISA_EXT(ext) REG(KVM_REG_RISCV_ISA_EXT, KVM_REG_RISCV_ISA_SINGLE, kvm_ids[ext])
 
-/* CONFIG's last register, newer than the headers: an index after satp_mode. */
-#define ZICBOP_BLOCK_SIZE REG(KVM_REG_RISCV_CONFIG, 0, KVM_REG_RISCV_CONFIG_REG(satp_mode) + 1)
-
-/* KVM's numbers of extensions newer than the headers (Linux 6.13 and later); they follow one
- * another. */
-enum {
-	NEW_SMNPM = KVM_RISCV_ISA_EXT_ZAWRS + 1,
-	NEW_SSNPM,
-	NEW_SVADE,
-	NEW_SVADU,
-	NEW_SVVPTC,
-	NEW_ZABHA,
-	NEW_ZICCRSE,
-	NEW_ZAAMO,
-	NEW_ZALRSC,
-	NEW_ZICBOP,
-	NEW_ZFBFMIN,
-	NEW_ZVFBFMIN,
-	NEW_ZVFBFWMA,
-};
+#define ZICBOP_BLOCK_SIZE REG(KVM_REG_RISCV_CONFIG, 0, NEW_CONFIG_ZICBOP_BLOCK_SIZE)
 
 #define OLD(ID) [EXT_##ID] = KVM_RISCV_ISA_EXT_##ID
 #define NEW(ID) [EXT_##ID] = NEW_##ID
@@ -276,7 +258,7 @@ void isa_probe_fixed(const struct vcpu *v, struct isa_set *fixed)
 		isa_put(fixed, i, isa_has(&given, i) && vcpu_set_reg(v, ISA_EXT(i), &off));
 }
 
-/* KVM's numbers; those after STA are newer than the headers (Linux 6.14, 6.18). */
+/* KVM's numbers. */
 static uint64_t sbi_reg(enum sbi_ext ext)
 {
 	static const uint8_t sbi_ids[SBI_EXT_COUNT] = {
@@ -289,8 +271,8 @@ static uint64_t sbi_reg(enum sbi_ext ext)
 		[SBI_PMU] = KVM_RISCV_SBI_EXT_PMU,
 		[SBI_DBCN] = KVM_RISCV_SBI_EXT_DBCN,
 		[SBI_STA] = KVM_RISCV_SBI_EXT_STA,
-		[SBI_SUSP] = KVM_RISCV_SBI_EXT_STA + 1,
-		[SBI_FWFT] = KVM_RISCV_SBI_EXT_STA + 2,
+		[SBI_SUSP] = NEW_SBI_SUSP,
+		[SBI_FWFT] = NEW_SBI_FWFT,
 	};
 
 	return REG(KVM_REG_RISCV_SBI_EXT, KVM_REG_RISCV_SBI_SINGLE, sbi_ids[ext]);
