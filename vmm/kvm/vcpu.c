@@ -118,10 +118,10 @@ static bool parked(struct vcpu *v, bool stay)
 	if (stay || !may_run(v)) {
 		set->running--;
 		pthread_cond_broadcast(&set->changed);
-		if (stay) /* what made it park asks for a pause first: only a later vcpus_run() lets
-			     it go on */
-			while (set->want == VCPUS_RUN)
-				pthread_cond_wait(&set->changed, &set->lock);
+		/* Only a later vcpus_run() lets it go on, which may follow a pause at once. */
+		for (unsigned seen = set->runs;
+			stay && set->runs == seen && set->want != VCPUS_END;)
+			pthread_cond_wait(&set->changed, &set->lock);
 		while (set->want != VCPUS_END && !may_run(v))
 			pthread_cond_wait(&set->changed, &set->lock);
 		set->running++;
@@ -212,6 +212,7 @@ void vcpus_run(struct vcpu_set *set, const struct vcpu *only)
 {
 	pthread_mutex_lock(&set->lock);
 	set->only = only;
+	set->runs++;
 	__atomic_store_n(&set->want, VCPUS_RUN, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&set->changed);
 	pthread_mutex_unlock(&set->lock);

@@ -27,10 +27,11 @@ struct vcpu_ops {
 };
 
 struct vcpu_set {
-	pthread_mutex_t lock; /* guards the three below */
+	pthread_mutex_t lock; /* guards the four below */
 	pthread_cond_t changed;
 	enum { VCPUS_PARK, VCPUS_RUN, VCPUS_END } want;
 	unsigned running;	 /* threads that are not parked */
+	unsigned runs;		 /* calls of vcpus_run() */
 	const struct vcpu *only; /* under RUN the others stay parked; NULL: all run */
 	const struct vcpu_ops *ops;
 	void *arg;
