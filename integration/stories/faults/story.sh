@@ -1,4 +1,5 @@
 # what: each KVM call of the bring-up fails once, with each error it can give: the monitor falls back, or ends with the sentence that names it
+# by-name: not run to its end on this state
 # timeout: 300
 # timeout-soak: 2400
 

@@ -1,4 +1,5 @@
 # what: no wake-up is lost on a busy host: timers by SBI calls (no Sstc), and interrupts between CPUs by the hardware's interrupt files
+# by-name: not run to its end on this state
 # timeout: 150
 . "$TOP/lib/told.sh"
 
