@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "shim/containerd/bundle.h"
 #include "shim/containerd/cgroup.h"
+#include "shim/containerd/file.h"
 #include "shim/containerd/net/pod_net.h"
 #include "shim/containerd/place.h"
 #include "task.pb-c.h"
@@ -55,6 +56,22 @@ static void end_shim(const char *bundle)
 	wait_gone(fd, KILL_WAIT_MS);
 }
 
+/* As `start` wrote it into the bundle, which also knows the directory that containerd wanted. */
+static bool find_socket(char socket[PLACE_SOCKET], const struct args *a, const char *bundle)
+{
+	static const char prefix[] = "unix://";
+	AUTO_FREE char *text = NULL;
+	char path[4096];
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/address", bundle);
+	if (file_read(path, 4096, &text, &len, NULL))
+		return !place_socket(socket, NULL, a->address ? a->address : "", a->namespace,
+			a->id, NULL);
+	return !strncmp(text, prefix, strlen(prefix)) && len < PLACE_SOCKET &&
+		snprintf(socket, PLACE_SOCKET, "%s", text + strlen(prefix)) > 0;
+}
+
 static void clean_pod(const struct args *a, const char *bundle, const json_t *spec)
 {
 	const char *cgroups_path = bundle_text(spec, "linux", "cgroupsPath", NULL);
@@ -67,8 +84,7 @@ static void clean_pod(const struct args *a, const char *bundle, const json_t *sp
 		cgroup_remove(cgroup);
 	if (netns && *netns && pod_net_clean(netns, &err))
 		log_warn("%s", err.msg);
-	if (!place_socket(socket, NULL, a->address ? a->address : "", a->namespace, a->id, &err) &&
-		!place_is_live(socket))
+	if (find_socket(socket, a, bundle) && !place_is_live(socket))
 		unlink(socket);
 }
 

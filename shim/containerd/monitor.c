@@ -3,6 +3,7 @@
 #include "shim/containerd/monitor.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -306,6 +307,12 @@ void monitor_free(struct monitor *m)
 		free(c);
 	}
 	free(m);
+}
+
+void monitor_kill(struct monitor *m)
+{
+	if (m->pid > 0)
+		kill(m->pid, SIGKILL);
 }
 
 pid_t monitor_pid(const struct monitor *m)

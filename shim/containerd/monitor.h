@@ -33,6 +33,9 @@ int monitor_start(struct monitor **out, struct loop *loop, const struct wire_con
 /* Kills it. Commands not answered are forgotten. */
 void monitor_free(struct monitor *m);
 
+/* It ends, as if something had killed it; ended() follows. */
+void monitor_kill(struct monitor *m);
+
 pid_t monitor_pid(const struct monitor *m);
 
 /* done() is called once, from the loop; rc -EPIPE when the monitor ends first. fd (-1: none) stays

@@ -29,6 +29,7 @@ int pass_send(int sock, const void *data, size_t len, const int *fds, unsigned n
 		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
 	}
+	/* syscall(loop): sendmsg: what the monitor says to its shim */
 	do
 		n = sendmsg(sock, &m, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
@@ -61,6 +62,7 @@ int pass_receive(int sock, void *data, size_t len, int *fds, unsigned max, unsig
 	ssize_t n;
 
 	*nfds = 0;
+	/* syscall(loop): recvmsg: commands of the monitor's shim, with disks */
 	do
 		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);

@@ -8,6 +8,7 @@
 #include "shim/containerd/text.h"
 
 #define END_PATIENCE (UINT64_C(10) * 1000000000) /* ns for the agent to end the sandbox */
+#define FAIL_SOON    UINT64_C(200000000)
 
 /* --- telling --- */
 
@@ -74,6 +75,8 @@ void pod_forget(struct pod *p, struct pod_wait *w)
 static void set_ended(struct pod *p)
 {
 	p->state = POD_ENDED;
+	if (p->monitor)
+		monitor_kill(p->monitor);
 	timer_set(&p->patience, 0, 0);
 	loop_defer(p->loop, &p->tell);
 }
@@ -126,16 +129,20 @@ static void on_guest_ready(void *arg)
 	pod_greet(p);
 }
 
-/* A machine without its agent is of no use. The monitor's own sentence, if it has one to say, comes
- * at the same moment: it is given the time. */
-static void on_guest_lost(void *arg, const char *why)
+void pod_fail_soon(struct pod *p, const char *why)
 {
-	struct pod *p = arg;
-
 	if (p->state == POD_ENDED || p->state == POD_ENDING)
 		return;
-	failx(&p->why, 0, "the guest's agent is gone: %s", why);
-	timer_set(&p->patience, UINT64_C(200000000), 0);
+	failx(&p->why, 0, "%s", why);
+	timer_set(&p->patience, FAIL_SOON, 0);
+}
+
+static void on_guest_lost(void *arg, const char *why)
+{
+	struct err err = { 0 };
+
+	failx(&err, 0, "the guest's agent is gone: %s", why);
+	pod_fail_soon(arg, err.msg);
 }
 
 const struct guest_events pod_guest_events = { on_guest_ready, on_guest_lost };
@@ -165,7 +172,7 @@ int pod_boot(struct pod **out, struct loop *loop, const struct config *config, c
 		.events = events,
 		.arg = arg,
 		.vsock = -1 };
-	p->share.fd = -1;
+	p->share.fd = p->virtiofsd.fd = -1;
 	p->tell.fn = on_tell;
 	rc = timer_init(loop, &p->patience, on_patience_over);
 	if (!rc)

@@ -21,6 +21,7 @@ struct pod {
 	enum pod_state state;
 	struct err why; /* when ENDED by itself */
 	struct share share;
+	struct watch virtiofsd; /* its process */
 	struct monitor *monitor;
 	struct guest *guest;
 	struct disks disks;
@@ -47,6 +48,8 @@ void pod_greet(struct pod *p);
 
 void pod_ready(struct pod *p);
 void pod_fail(struct pod *p, const char *why);
+/* The same in a moment: the monitor may have the better reason to tell. */
+void pod_fail_soon(struct pod *p, const char *why);
 
 /* Of struct guest_events and monitor_events. */
 extern const struct guest_events pod_guest_events;

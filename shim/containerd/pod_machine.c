@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <linux/vhost.h>
 #include "core/log.h"
 #include "shim/containerd/size.h"
@@ -149,6 +150,26 @@ static int start_monitor(struct pod *p, struct err *err)
 	return monitor_start(&p->monitor, p->loop, c, fds, n, &place, &pod_monitor_events, p, err);
 }
 
+static void on_virtiofsd_ended(struct watch *w, uint32_t events UNUSED)
+{
+	struct pod *p = container_of(w, struct pod, virtiofsd);
+
+	loop_remove(p->loop, w);
+	pod_fail_soon(p, "virtiofsd has ended");
+}
+
+/* Containers that wait for their files wait for ever without it. */
+static int watch_virtiofsd(struct pod *p, struct err *err)
+{
+	int rc;
+
+	p->virtiofsd.fd = (int)syscall(SYS_pidfd_open, p->share.virtiofsd, 0);
+	if (p->virtiofsd.fd < 0)
+		return fail(err, -errno, "watch virtiofsd");
+	rc = loop_add(p->loop, &p->virtiofsd, p->virtiofsd.fd, EPOLLIN, on_virtiofsd_ended);
+	return rc ? fail(err, rc, "watch virtiofsd") : 0;
+}
+
 /* What the monitor holds now goes with the monitor. */
 static void hand_over(struct pod *p)
 {
@@ -178,6 +199,8 @@ int pod_start_machine(struct pod *p, struct err *err)
 		rc = share_start(&p->share, p->config->virtiofsd, p->config->virtiofsd_cache,
 			*p->cgroup ? p->cgroup : NULL, err);
 	if (!rc)
+		rc = watch_virtiofsd(p, err);
+	if (!rc)
 		rc = start_monitor(p, err);
 	if (rc)
 		return rc;
@@ -197,6 +220,11 @@ void pod_stop_machine(struct pod *p)
 	p->guest = NULL;
 	monitor_free(p->monitor);
 	p->monitor = NULL;
+	if (p->virtiofsd.fd >= 0) {
+		loop_remove(p->loop, &p->virtiofsd);
+		close(p->virtiofsd.fd);
+		p->virtiofsd.fd = -1;
+	}
 	share_stop(&p->share);
 	auto_fd_close(&p->vsock);
 	p->vsock = -1;

@@ -151,6 +151,8 @@ void container_free(struct container *c)
 	if (c->waiting)
 		pod_forget(c->shim->pod, &c->ready);
 	workload_free(c->workload);
+	if (c->kept)
+		containerd__task__v2__create_task_request__free_unpacked(c->kept, NULL);
 	if (c->last)
 		grpc__stats_container_response__free_unpacked(c->last, NULL);
 	LIST_REMOVE(c, link);

@@ -62,12 +62,18 @@ struct container {
 	bool waiting; /* ready is queued */
 	struct ttrpc_call *creating, *deleting;
 	const Containerd__Task__V2__CreateTaskRequest *request; /* creating's, until answered */
+	Containerd__Task__V2__CreateTaskRequest *kept;		/* a sandbox's, for the holder */
+	bool wants_holder;
 	struct err workload_err; /* why its files or disks could not be brought in */
 	uint64_t oom_kills;
 	Grpc__StatsContainerResponse *last; /* the figures asked for last */
 	bool made;			    /* in the guest */
 	bool killed;			    /* containerd asked for it */
 };
+
+/* The process that holds the pid namespace of a pod whose containers share one: the pause program,
+ * which is started in the guest for that only. */
+enum holder { HOLDER_NONE, HOLDER_MAKING, HOLDER_READY };
 
 struct shim {
 	struct loop *loop;
@@ -84,6 +90,7 @@ struct shim {
 	LIST_HEAD(, container) containers;
 	unsigned number;
 	struct ask *oom;
+	enum holder holder;
 	struct timer oom_pause, leave;
 	bool leaving;
 };
@@ -139,6 +146,16 @@ void on_patience_over(struct timer *t);
 /* A process that could not be started, and why: 127 when its program is missing, 126 when it can't
  * be executed, else 128. */
 uint32_t status_of_failure(const char *why);
+
+/* --- the holder (task_holder.c) --- */
+
+/* container_make() is called for it when there is a holder. */
+void holder_want(struct container *member);
+
+/* Has the agent make it: its files and disks are there, the guest is ready (task_create.c). */
+void container_make(struct container *c, const char *why_not);
+int container_workload(struct container *c, const Containerd__Task__V2__CreateTaskRequest *request,
+	void (*settled)(void *arg, int rc, const char *text), struct err *err) MUST_USE;
 
 /* --- containerd's calls, by file --- */
 

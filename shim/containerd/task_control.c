@@ -83,6 +83,18 @@ static void on_signalled(void *arg, struct ttrpc_answer *answer)
 }
 
 /* Nothing runs in a sandbox: what would end a program ends it. */
+static void give_up_start(struct process *p)
+{
+	struct container *c = p->container;
+
+	if (c->waiting)
+		pod_forget(c->shim->pod, &c->ready);
+	c->waiting = false;
+	p->state = life_step(p->state, LIFE_FAILED).next;
+	if (p->starting)
+		ttrpc_fail(take(&p->starting), TTRPC_UNKNOWN, "the sandbox was killed");
+}
+
 static void signal_sandbox(struct process *p, struct ttrpc_call *call, uint32_t number)
 {
 	static const uint32_t ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGKILL, SIGTERM };
@@ -93,6 +105,8 @@ static void signal_sandbox(struct process *p, struct ttrpc_call *call, uint32_t 
 	reply_empty(call);
 	if (!end)
 		return;
+	if (p->state == LIFE_STARTING)
+		give_up_start(p);
 	p->quiet = true;
 	process_ended(p, 128 + number);
 }

@@ -65,6 +65,15 @@ static void on_made(void *arg, struct ttrpc_answer *answer)
 	process_watch(&c->init);
 }
 
+void container_make(struct container *c, const char *why_not)
+{
+	if (*why_not)
+		not_created(c, why_not);
+	else if (!guest_ask(pod_guest(c->shim->pod), "CreateContainer",
+			 &workload_request(c->workload)->base, call_timeout(c->shim), on_made, c))
+		not_created(c, "no memory");
+}
+
 static void on_ready(struct pod_wait *w, const char *why)
 {
 	struct container *c = container_of(w, struct container, ready);
@@ -72,11 +81,10 @@ static void on_ready(struct pod_wait *w, const char *why)
 	c->waiting = false;
 	if (c->workload_err.msg[0])
 		not_created(c, c->workload_err.msg);
-	else if (*why)
-		not_created(c, why);
-	else if (!guest_ask(pod_guest(c->shim->pod), "CreateContainer",
-			 &workload_request(c->workload)->base, call_timeout(c->shim), on_made, c))
-		not_created(c, "no memory");
+	else if (!*why && c->kind == BUNDLE_MEMBER && workload_request(c->workload)->sandbox_pidns)
+		holder_want(c);
+	else
+		container_make(c, why);
 }
 
 static void on_settled(void *arg, int rc, const char *text)
@@ -90,10 +98,11 @@ static void on_settled(void *arg, int rc, const char *text)
 	pod_when_ready(c->shim->pod, &c->ready);
 }
 
-static int start_workload(struct container *c, struct err *err)
+int container_workload(struct container *c, const Request *request,
+	void (*settled)(void *arg, int rc, const char *text), struct err *err)
 {
 	struct shim *s = c->shim;
-	size_t n = c->request->n_rootfs;
+	size_t n = request->n_rootfs;
 	AUTO_FREE struct rootfs_mount *mounts = calloc(n + 1, sizeof(*mounts));
 	struct workload_wish wish = {
 		.id = c->id,
@@ -111,10 +120,10 @@ static int start_workload(struct container *c, struct err *err)
 	if (!mounts)
 		return fail(err, -ENOMEM, "make a container");
 	for (size_t i = 0; i < n; i++)
-		mounts[i] = (struct rootfs_mount){ c->request->rootfs[i]->type,
-			c->request->rootfs[i]->source, c->request->rootfs[i]->options,
-			c->request->rootfs[i]->n_options };
-	return workload_new(&c->workload, &wish, on_settled, c, err);
+		mounts[i] = (struct rootfs_mount){ request->rootfs[i]->type,
+			request->rootfs[i]->source, request->rootfs[i]->options,
+			request->rootfs[i]->n_options };
+	return workload_new(&c->workload, &wish, settled, c, err);
 }
 
 /* --- the call --- */
@@ -136,6 +145,17 @@ static bool may_create(struct shim *s, struct ttrpc_call *call, const Request *r
 	return false;
 }
 
+static Request *copy_request(const Request *r)
+{
+	size_t len = containerd__task__v2__create_task_request__get_packed_size(r);
+	AUTO_FREE uint8_t *data = malloc(len + 1);
+
+	if (!data)
+		return NULL;
+	containerd__task__v2__create_task_request__pack(r, data);
+	return containerd__task__v2__create_task_request__unpack(NULL, len, data);
+}
+
 static int start_create(struct container *c, struct err *err)
 {
 	const Request *r = c->request;
@@ -150,7 +170,10 @@ static int start_create(struct container *c, struct err *err)
 	if (rc)
 		return rc;
 	if (c->kind != BUNDLE_SANDBOX)
-		return start_workload(c, err);
+		return container_workload(c, r, on_settled, err);
+	c->kept = copy_request(r);
+	if (!c->kept)
+		return fail(err, -ENOMEM, "make the sandbox");
 	created(c);
 	return 0;
 }

@@ -25,7 +25,7 @@ struct workload_wish {
 struct workload;
 
 /* settled(arg, rc, text) is called once, when all its disks are there or one is not; maybe before
- * this returns. */
+ * this returns: *out is set then. */
 int workload_new(struct workload **out, const struct workload_wish *wish,
 	void (*settled)(void *arg, int rc, const char *text), void *arg, struct err *err) MUST_USE;
 void workload_free(struct workload *w);

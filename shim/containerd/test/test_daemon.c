@@ -290,11 +290,12 @@ static int teardown(void **state)
 	struct fix *f = *state;
 	char command[128];
 
-	if (f->daemon > 0) {
+	if (f->daemon > 0) { /* the test has failed: who waits for replies is no more */
 		kill(f->daemon, SIGKILL);
 		waitpid(f->daemon, NULL, 0);
+	} else {
+		ttrpc_client_free(f->client);
 	}
-	ttrpc_client_free(f->client);
 	fake_agent_stop(&f->agent);
 	ttrpc_server_free(f->events);
 	if (f->out.fd >= 0) {
@@ -569,7 +570,10 @@ static void a_pod(void **state)
 		", \"annotations\": {\"io.kubernetes.cri.container-type\": \"sandbox\", "
 		"\"io.kubernetes.cri.sandbox-id\": \"pod\"}, \"linux\": {\"sysctl\": "
 		"{\"net.core.somaxconn\": \"9\"}}");
-	make_bundle(f, "m", MEMBER ", \"linux\": {}");
+	make_bundle(f, "m", MEMBER ", \"linux\": {\"namespaces\": [{\"type\": \"pid\"}]}");
+	make_bundle(f, "n",
+		MEMBER ", \"linux\": {\"namespaces\": [{\"type\": \"pid\", \"path\": "
+		       "\"/proc/4242/ns/pid\"}]}");
 	make_bundle(f, "other",
 		", \"annotations\": {\"io.kubernetes.cri.container-type\": \"container\", "
 		"\"io.kubernetes.cri.sandbox-id\": \"another\"}");
@@ -585,6 +589,21 @@ static void a_pod(void **state)
 	OK(start_task(f, "m1", "", &r));
 	wait_for_task(f, "m1", "", &member);
 	until_text(f, f->heard, "m1 speaks");
+
+	until_text(f, f->agent.log, " CloseStdin");
+	assert_string_equal(f->agent.log, " CreateContainer StartContainer CloseStdin");
+
+	/* who shares a pid namespace needs the sandbox's own program to hold it, once */
+	*f->agent.log = 0;
+	OK(create(f, "n1", "n", NULL, &r));
+	OK(create(f, "n2", "n", NULL, &r));
+	assert_string_equal(f->agent.log,
+		" CreateContainer StartContainer CreateContainer CreateContainer");
+	assert_string_equal(f->agent.container, "n2");
+	for (unsigned i = 0; i < 2; i++) {
+		OK(kill_task(f, i ? "n1" : "n2", "", 9, &r));
+		OK(delete_task(f, i ? "n1" : "n2", "", &r));
+	}
 
 	/* its memory runs out: that is told before its end */
 	*f->topics = 0;
