@@ -88,11 +88,25 @@ static void set_networks(const struct pod *p, struct wire_config *c, int *fds, u
 	}
 }
 
+/* Memory that is not there would only be missed by a guest that runs. */
+static int check_memory(const struct size *size, struct err *err)
+{
+	uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
+	uint64_t have = pages * (uint64_t)sysconf(_SC_PAGESIZE) / MiB;
+
+	return size->memory <= have ? 0
+				    : failx(err, -ENOMEM,
+					      "the pod needs %u MiB of memory: this host has %llu",
+					      size->memory, (unsigned long long)have);
+}
+
 static int set_config(const struct pod *p, struct wire_config *c, struct err *err)
 {
 	struct size size;
 	int rc = size_pod(&size, p->config, p->spec, err);
 
+	if (!rc)
+		rc = check_memory(&size, err);
 	if (rc)
 		return rc;
 	*c = (struct wire_config){

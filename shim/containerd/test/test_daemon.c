@@ -605,6 +605,8 @@ static void a_pod(void **state)
 		OK(delete_task(f, i ? "n1" : "n2", "", &r));
 	}
 
+	until_text(f, f->topics, " exit delete exit delete");
+
 	/* its memory runs out: that is told before its end */
 	*f->topics = 0;
 	fake_agent_oom(&f->agent, "m1");
