@@ -17,7 +17,7 @@ LINT_CFLAGS := $(BASE_CFLAGS) -O2 $(HARDEN)
 
 # $(call lint_rule,KIND,COMMAND): $(O)/lint/KIND/X.ok means that COMMAND found nothing in X.c
 define lint_rule
-$(O)/lint/$(1)/%.ok: %.c | $(PREPARED) $(PROTO_READY)
+$(O)/lint/$(1)/%.ok: %.c | $(PREPARED) $(PROTO_READY) $(SHIM_PROTO_READY)
 	$(if $(Q),@echo "  $(1) $$<")
 	@mkdir -p $$(@D)
 	$$(Q)$(2)
