@@ -39,6 +39,7 @@ static const struct key {
 	{ "debug", FLAG, AT(debug), 0, 0 },
 	{ "seccomp", FLAG, AT(seccomp), 0, 0 },
 	{ "watch_config_maps", FLAG, AT(watch_config_maps), 0, 0 },
+	{ "shared_files", FLAG, AT(shared_files), 0, 0 },
 	{ "annotations", NAMES, 0, 0, 0 },
 #undef AT
 };
@@ -58,6 +59,7 @@ static const struct config defaults = {
 	.call_timeout = 60,
 	.seccomp = true,
 	.watch_config_maps = true,
+	.shared_files = true,
 };
 
 static const struct key *find(const char *name)
@@ -298,7 +300,7 @@ int config_check(const struct config *c, struct err *err)
 	if (!rc)
 		rc = c->image ? check_file("image", c->image, R_OK, err)
 			      : check_file("initrd", c->initrd, R_OK, err);
-	if (!rc)
+	if (!rc && c->shared_files)
 		rc = check_file("virtiofsd", c->virtiofsd, X_OK, err);
 	if (!rc && access("/dev/kvm", R_OK | W_OK))
 		rc = fail(err, -errno,

@@ -81,7 +81,7 @@ static void create_sandbox(struct pod *p)
 		"size=67108864" };
 	Grpc__CreateSandboxRequest request = FRESH(grpc__create_sandbox_request);
 	Grpc__Storage files = FRESH(grpc__storage), shm = FRESH(grpc__storage);
-	Grpc__Storage *storages[] = { &files, &shm };
+	Grpc__Storage *storages[] = { &shm, &files };
 	const char *hostname = bundle_text(p->spec, "hostname", NULL);
 	char *lines[RESOLV_LINES];
 	AUTO_FREE char *text = NULL;
@@ -100,7 +100,7 @@ static void create_sandbox(struct pod *p)
 	request.dns = lines;
 	request.n_dns = read_lines(p->spec, &text, lines);
 	request.storages = storages;
-	request.n_storages = ARRAY_SIZE(storages);
+	request.n_storages = p->config->shared_files ? 2 : 1;
 	request.sandbox_id = UNCONST(p->id);
 	if (!guest_ask(p->guest, "CreateSandbox", &request.base, timeout(p), on_answer, p))
 		pod_fail(p, "no memory");

@@ -94,10 +94,10 @@ static int check_memory(const struct size *size, struct err *err)
 	uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
 	uint64_t have = pages * (uint64_t)sysconf(_SC_PAGESIZE) / MiB;
 
-	return size->memory <= have ? 0
-				    : failx(err, -ENOMEM,
-					      "the pod needs %u MiB of memory: this host has %llu",
-					      size->memory, (unsigned long long)have);
+	return size->memory <= have
+		? 0
+		: failx(err, -ENOMEM, "the pod needs %u MiB of memory: this host has %llu",
+			  size->memory, (unsigned long long)have);
 }
 
 static int set_config(const struct pod *p, struct wire_config *c, struct err *err)
@@ -115,7 +115,7 @@ static int set_config(const struct pod *p, struct wire_config *c, struct err *er
 		.disk_slots = p->config->disk_slots,
 		.cid = p->cid,
 		.root_is_image = p->config->image,
-		.has_fs = true,
+		.has_fs = p->config->shared_files,
 		.debug = p->config->debug,
 	};
 	snprintf(c->name, sizeof(c->name), "%s", p->id);
@@ -143,11 +143,11 @@ static int start_monitor(struct pod *p, struct err *err)
 					    config->image ? config->image : config->initrd, err);
 	AUTO_FD netns = -1;
 	const char *path = bundle_namespace(p->spec, "network");
-	int fds[WIRE_FDS] = { kernel, root, p->vsock, p->share.fd };
+	int fds[WIRE_FDS] = { kernel, root, p->vsock, p->share.fd }; /* the last one, if it is */
 	struct monitor_place place = { .netns = -1,
 		.cgroup = *p->cgroup ? p->cgroup : NULL,
 		.log_console = config->debug };
-	unsigned n = 4;
+	unsigned n = config->shared_files ? 4 : 3;
 	int rc = !c ? fail(err, -ENOMEM, "start the monitor") : root < 0 ? -ENOENT : 0;
 
 	if (!rc)
@@ -184,6 +184,14 @@ static int watch_virtiofsd(struct pod *p, struct err *err)
 	return rc ? fail(err, rc, "watch virtiofsd") : 0;
 }
 
+static int start_sharing(struct pod *p, struct err *err)
+{
+	int rc = share_start(&p->share, p->config->virtiofsd, p->config->virtiofsd_cache,
+		*p->cgroup ? p->cgroup : NULL, err);
+
+	return rc ? rc : watch_virtiofsd(p, err);
+}
+
 /* What the monitor holds now goes with the monitor. */
 static void hand_over(struct pod *p)
 {
@@ -209,11 +217,8 @@ int pod_start_machine(struct pod *p, struct err *err)
 		rc = open_network(p, err);
 	if (!rc)
 		rc = open_vsock(p, err);
-	if (!rc)
-		rc = share_start(&p->share, p->config->virtiofsd, p->config->virtiofsd_cache,
-			*p->cgroup ? p->cgroup : NULL, err);
-	if (!rc)
-		rc = watch_virtiofsd(p, err);
+	if (!rc && p->config->shared_files)
+		rc = start_sharing(p, err);
 	if (!rc)
 		rc = start_monitor(p, err);
 	if (rc)

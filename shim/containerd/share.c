@@ -60,8 +60,9 @@ static int connect_to(const struct sockaddr_un *where, socklen_t len, struct err
 int share_start(struct share *s, const char *virtiofsd, const char *cache, const char *cgroup,
 	struct err *err)
 {
+	static const char dir_option[] = "--shared-dir=" SHARE_DIR;
 	char cache_option[64];
-	const char *const argv[] = { "virtiofsd", "--fd=3", "--shared-dir=" SHARE_DIR, cache_option,
+	const char *const argv[] = { "virtiofsd", "--fd=3", dir_option, cache_option,
 		"--thread-pool-size=0", "--sandbox=chroot", "--announce-submounts",
 		"--log-level=error", NULL };
 	struct sockaddr_un where;

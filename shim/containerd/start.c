@@ -94,6 +94,8 @@ static void open_log(bool debug)
 	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	AUTO_FD log = open("log", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
+	if (null < 0)
+		exit(1); /* nothing that this process says would be heard */
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	dup2(log >= 0 ? log : null, STDERR_FILENO);

@@ -64,6 +64,7 @@ struct container {
 	const Containerd__Task__V2__CreateTaskRequest *request; /* creating's, until answered */
 	Containerd__Task__V2__CreateTaskRequest *kept;		/* a sandbox's, for the holder */
 	bool wants_holder;
+	size_t copied;		 /* files of the workload's */
 	struct err workload_err; /* why its files or disks could not be brought in */
 	uint64_t oom_kills;
 	Grpc__StatsContainerResponse *last; /* the figures asked for last */

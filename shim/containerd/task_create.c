@@ -3,11 +3,15 @@
  * makes it. A sandbox needs nothing of that.
  */
 #include <string.h>
+#include <sys/stat.h>
 #include "core/log.h"
 #include "events.pb-c.h"
 #include "shim/containerd/args.h"
+#include "shim/containerd/file.h"
 #include "shim/containerd/task.h"
 #include "shim/containerd/text.h"
+
+#define COPY_MAX MiB /* bytes of a file that is copied into the guest */
 
 typedef Containerd__Task__V2__CreateTaskRequest Request;
 
@@ -65,9 +69,52 @@ static void on_made(void *arg, struct ttrpc_answer *answer)
 	process_watch(&c->init);
 }
 
+static void on_copied(void *arg, struct ttrpc_answer *answer)
+{
+	container_make(arg, answer->code == TTRPC_OK ? "" : answer->message);
+}
+
+static int send_file(struct container *c, const struct workload_copy *copy, struct err *err)
+{
+	Grpc__CopyFileRequest request = FRESH(grpc__copy_file_request);
+	AUTO_FREE char *text = NULL;
+	struct stat st;
+	size_t len;
+	int rc = file_read(copy->source, COPY_MAX, &text, &len, err);
+
+	if (!rc && stat(copy->source, &st))
+		rc = fail(err, -errno, "look at %s", copy->source);
+	if (rc)
+		return rc;
+	request.path = UNCONST(copy->target);
+	request.file_size = (int64_t)len;
+	request.file_mode = st.st_mode;
+	request.dir_mode = S_IFDIR | 0755;
+	request.uid = (int32_t)st.st_uid;
+	request.gid = (int32_t)st.st_gid;
+	request.data = (ProtobufCBinaryData){ len, (uint8_t *)text };
+	return guest_ask(pod_guest(c->shim->pod), "CopyFile", &request.base, call_timeout(c->shim),
+		       on_copied, c)
+		? 0
+		: fail(err, -ENOMEM, "copy %s", copy->source);
+}
+
+/* One after another, then the container. */
+static void copy_file(struct container *c, const struct workload_copy *copy)
+{
+	struct err err = { 0 };
+
+	if (send_file(c, copy, &err))
+		not_created(c, err.msg);
+}
+
 void container_make(struct container *c, const char *why_not)
 {
-	if (*why_not)
+	const struct workload_copy *copies;
+
+	if (!*why_not && c->copied < workload_copies(c->workload, &copies))
+		copy_file(c, &copies[c->copied++]);
+	else if (*why_not)
 		not_created(c, why_not);
 	else if (!guest_ask(pod_guest(c->shim->pod), "CreateContainer",
 			 &workload_request(c->workload)->base, call_timeout(c->shim), on_made, c))
@@ -115,6 +162,7 @@ int container_workload(struct container *c, const Request *request,
 		.disks = pod_disks(s->pod),
 		.seccomp = s->config.seccomp,
 		.watch_config_maps = s->config.watch_config_maps,
+		.shared_files = s->config.shared_files,
 	};
 
 	if (!mounts)

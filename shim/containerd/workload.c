@@ -8,6 +8,7 @@
 #include "shim/containerd/bundle.h"
 #include "shim/containerd/oci.h"
 #include "shim/containerd/share.h"
+#include "shim/containerd/text.h"
 
 #define LIST_MAX 512
 
@@ -87,6 +88,11 @@ int workload_option(char ***list, size_t *n, const char *fmt, ...)
 
 static void destroy(struct workload *w)
 {
+	while (w->ncopies) {
+		w->ncopies--;
+		free(UNCONST(w->copy[w->ncopies].source));
+		free(UNCONST(w->copy[w->ncopies].target));
+	}
 	if (w->request)
 		grpc__create_container_request__free_unpacked(w->request, NULL);
 	json_decref(w->spec);
@@ -143,6 +149,23 @@ int workload_shared(struct workload *w, const char *name, struct err *err)
 		return failx(err, -E2BIG, "the container has too many mounts");
 	w->share[w->nshares++] = copy;
 	return 0;
+}
+
+int workload_copy(struct workload *w, const char *source, const char *target, struct err *err)
+{
+	struct workload_copy *c = &w->copy[w->ncopies];
+
+	if (w->ncopies == WORKLOAD_COPIES)
+		return failx(err, -E2BIG, "the container has too many files that are copied");
+	*c = (struct workload_copy){ strdup(source), strdup(target) };
+	w->ncopies++;
+	return c->source && c->target ? 0 : fail(err, -ENOMEM, "copy %s", source);
+}
+
+size_t workload_copies(const struct workload *w, const struct workload_copy **list)
+{
+	*list = w->copy;
+	return w->ncopies;
 }
 
 /* --- making it --- */

@@ -20,6 +20,7 @@ struct workload_wish {
 	size_t nrootfs;
 	struct disks *disks;
 	bool seccomp, watch_config_maps;
+	bool shared_files; /* else files are copied, and directories are refused */
 };
 
 struct workload;
@@ -29,6 +30,12 @@ struct workload;
 int workload_new(struct workload **out, const struct workload_wish *wish,
 	void (*settled)(void *arg, int rc, const char *text), void *arg, struct err *err) MUST_USE;
 void workload_free(struct workload *w);
+
+/* The files that must be copied into the guest before the request, until workload_free(). */
+struct workload_copy {
+	const char *source, *target; /* of the host, of the guest */
+};
+size_t workload_copies(const struct workload *w, const struct workload_copy **list);
 
 /* Until workload_free(). */
 const Grpc__CreateContainerRequest *workload_request(const struct workload *w);

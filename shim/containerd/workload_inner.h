@@ -10,6 +10,7 @@
 
 #define WORKLOAD_DISKS	128
 #define WORKLOAD_SHARES 256
+#define WORKLOAD_COPIES 64
 
 struct workload {
 	const struct workload_wish *wish; /* while it is being made */
@@ -19,6 +20,8 @@ struct workload {
 	unsigned disk[WORKLOAD_DISKS], ndisks;
 	char *share[WORKLOAD_SHARES];
 	unsigned nshares;
+	struct workload_copy copy[WORKLOAD_COPIES]; /* texts are ours */
+	unsigned ncopies;
 	unsigned plugging; /* disks that are not there yet, and one while it is being made */
 	bool freed;
 	int plug_rc;
@@ -36,6 +39,9 @@ int workload_option(char ***list, size_t *n, const char *fmt, ...) PRINTF(3, 4);
 /* Has a disk plugged; name is the guest's. */
 int workload_plug(struct workload *w, const char *path, bool readonly, char name[16],
 	struct err *err) MUST_USE;
+/* A file to be copied. */
+int workload_copy(struct workload *w, const char *source, const char *target, struct err *err)
+	MUST_USE;
 /* Remembers that name is in the shared directory. */
 int workload_shared(struct workload *w, const char *name, struct err *err) MUST_USE;
 

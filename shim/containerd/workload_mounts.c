@@ -119,12 +119,31 @@ static int watch(struct workload *w, const char *source, const char *name, char 
 		: 0;
 }
 
+/* Without a share: what the container changes in its copy is not seen on the host. */
+static int copy(struct workload *w, struct mount *m, const char *name, const struct stat *st,
+	struct err *err)
+{
+	char path[GUEST_PATH];
+	int rc;
+
+	if (!S_ISREG(st->st_mode))
+		return failx(err, -EOPNOTSUPP,
+			"mount %s on %s: only files can be had where \"shared_files\" is false",
+			m->source, m->destination);
+	snprintf(path, sizeof(path), SHARE_GUEST "%.400s", name);
+	rc = workload_copy(w, m->source, path, err);
+	set_source(m, path);
+	return rc;
+}
+
 static int share(struct workload *w, struct mount *m, const struct stat *st, struct err *err)
 {
 	char name[GUEST_PATH], path[GUEST_PATH];
 	int rc;
 
 	snprintf(name, sizeof(name), "%s-%u-%.200s", w->wish->id, m->number, base_name(m->source));
+	if (!w->wish->shared_files)
+		return copy(w, m, name, st, err);
 	rc = workload_shared(w, name, err);
 	if (!rc)
 		rc = share_bind(name, m->source, m->readonly, err);

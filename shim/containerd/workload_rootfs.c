@@ -218,6 +218,10 @@ int workload_rootfs(struct workload *w, struct err *err)
 	int rc = plan ? rootfs_plan(plan, w->wish->rootfs, w->wish->nrootfs, err)
 		      : fail(err, -ENOMEM, "make a container");
 
+	if (!rc && !w->wish->shared_files && plan->kind <= ROOTFS_SHARED)
+		rc = failx(err, -EOPNOTSUPP,
+			"the root file system is a directory: where \"shared_files\" is false it "
+			"must be a disk, as of the blockfile or erofs snapshotter");
 	if (rc)
 		return rc;
 	switch (plan->kind) {

@@ -71,12 +71,27 @@ static void serve_create(void *arg, struct ttrpc_call *call, const ProtobufCMess
 	note(a, call);
 	snprintf(a->container, sizeof(a->container), "%s", r->container_id);
 	snprintf(a->root, sizeof(a->root), "%s", r->oci->root->path);
+	*a->storage = 0;
+	if (r->n_storages)
+		snprintf(a->storage, sizeof(a->storage), "%s %s %s", r->storages[0]->driver,
+			r->storages[0]->source, r->storages[0]->fstype);
 	if (r->oci->linux && r->oci->linux->n_sysctl)
 		snprintf(a->sysctl, sizeof(a->sysctl), "%s", r->oci->linux->sysctl[0]->key);
 	if (a->create_fails)
 		ttrpc_fail(call, TTRPC_INTERNAL, "%s", a->create_fails);
 	else
 		done(call);
+}
+
+static void serve_copy(void *arg, struct ttrpc_call *call, const ProtobufCMessage *m)
+{
+	const Grpc__CopyFileRequest *r = (const void *)m;
+	struct fake_agent *a = arg;
+
+	note(a, call);
+	snprintf(a->input, sizeof(a->input), "%s: %.*s", r->path, (int)r->data.len,
+		(const char *)r->data.data);
+	done(call);
 }
 
 static void serve_exec(void *arg, struct ttrpc_call *call, const ProtobufCMessage *m)
@@ -197,6 +212,7 @@ static void serve_stats(void *arg, struct ttrpc_call *call, const ProtobufCMessa
 static const struct ttrpc_method agent_methods[] = {
 	{ "CreateContainer", serve_create },
 	{ "StartContainer", serve_plain },
+	{ "CopyFile", serve_copy },
 	{ "RemoveContainer", serve_plain },
 	{ "ExecProcess", serve_exec },
 	{ "SignalProcess", serve_signal },

@@ -17,6 +17,7 @@ struct fake_agent {
 	char log[4096];	    /* the methods that were called, a space before each */
 	char container[80]; /* of the last CreateContainer */
 	char root[256];	    /* its root.path */
+	char storage[128];  /* its first one: driver, source, type */
 	char sysctl[64];    /* its first one */
 	char input[256];    /* all that was written */
 	const char *create_fails, *exec_fails; /* sentences */

@@ -78,6 +78,7 @@ int pod_boot(struct pod **out, struct loop *loop, const struct config *config, c
 	p->events = events;
 	p->arg = arg;
 	p->tell.fn = on_tell;
+	p->disks.first = 1;
 	p->disks.slots = config->disk_slots;
 	rc = guest_new(&p->guest, loop, &where, TIMEOUT, &guest_events, p, err);
 	if (rc)

@@ -40,6 +40,8 @@ struct fix {
 	struct ttrpc_client *client;
 	const char *service; /* "": version 2 */
 	ProtobufCServiceDescriptor v3;
+	const char *config;
+	const char *disk; /* of the next Create: a file with a file system in it */
 	struct watch out; /* the reading end of a FIFO of the test's */
 	char heard[1024]; /* from it */
 	bool out_ended;
@@ -205,7 +207,8 @@ static NORETURN void be_daemon(const struct fix *f, const char *id, const char *
 		.ttrpc_address = ttrpc,
 		.socket = socket,
 		.listener = listener };
-	const struct config_source source = { .text = "{\"call_timeout\": 10}", .len = 20 };
+	const char *text = f->config ? f->config : "{}";
+	const struct config_source source = { .text = text, .len = strlen(text) };
 	struct err err = { 0 };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -317,7 +320,9 @@ static int create(struct fix *f, const char *id, const char *bundle, const char 
 {
 	Containerd__Task__V2__CreateTaskRequest request = FRESH(
 		containerd__task__v2__create_task_request);
-	char path[128], fifo[128] = "";
+	Containerd__Types__Mount mount = FRESH(containerd__types__mount), *mounts[] = { &mount };
+	char *options[] = { UNCONST("loop"), UNCONST("rw") };
+	char path[128], fifo[128] = "", disk[128];
 
 	path_of(f, path, bundle);
 	if (out) {
@@ -329,6 +334,15 @@ static int create(struct fix *f, const char *id, const char *bundle, const char 
 	request.id = UNCONST(id);
 	request.bundle = path;
 	request.stdout = fifo;
+	if (f->disk) {
+		path_of(f, disk, f->disk);
+		mount.type = UNCONST("ext4");
+		mount.source = disk;
+		mount.options = options;
+		mount.n_options = ARRAY_SIZE(options);
+		request.rootfs = mounts;
+		request.n_rootfs = 1;
+	}
 	return call(f, "Create", &request.base, r);
 }
 
@@ -628,6 +642,46 @@ static void a_pod(void **state)
 	leave(f);
 }
 
+/* Without virtiofsd: the root file system is a disk, files are copied, directories refused. */
+static void nothing_shared(void **state)
+{
+	struct fix *f = *state;
+	char mounts[512];
+	struct reply r;
+
+	f->config = "{\"shared_files\": false, \"disk_slots\": 1}";
+	make_file(f, "hosts", "127.0.0.1 localhost");
+	make_file(f, "disk", "a file system");
+	snprintf(mounts, sizeof(mounts),
+		", \"mounts\": [{\"destination\": \"/etc/hosts\", \"type\": \"bind\", "
+		"\"source\": \"%s/hosts\", \"options\": [\"rbind\", \"rw\"]}]",
+		f->dir);
+	make_bundle(f, "b", mounts);
+	snprintf(mounts, sizeof(mounts),
+		", \"mounts\": [{\"destination\": \"/d\", \"type\": \"bind\", "
+		"\"source\": \"%s\", \"options\": [\"rbind\"]}]",
+		f->dir);
+	make_bundle(f, "d", mounts);
+	start(f, "one", "b");
+	assert_int_equal(create(f, "one", "b", NULL, &r), TTRPC_UNKNOWN);
+	assert_non_null(strstr(r.message, "the root file system is a directory"));
+	f->disk = "disk";
+	assert_int_equal(create(f, "one", "d", NULL, &r), TTRPC_UNKNOWN);
+	assert_non_null(strstr(r.message, "only files can be had"));
+	OK(create(f, "one", "b", NULL, &r));
+	assert_string_equal(f->agent.log, " CopyFile CreateContainer");
+	assert_string_equal(f->agent.input,
+		"/run/kata-containers/shared/containers/one-0-hosts: "
+		"127.0.0.1 localhost");
+	assert_string_equal(f->agent.storage, "mmioblk /dev/vdb ext4");
+	assert_string_equal(f->agent.root, "/run/kata-containers/rootfs/one");
+	assert_int_equal(create(f, "two", "b", NULL, &r), TTRPC_UNKNOWN);
+	assert_non_null(strstr(r.message, "is in use by another container of the pod"));
+	OK(kill_task(f, "one", "", 9, &r));
+	OK(delete_task(f, "one", "", &r));
+	leave(f);
+}
+
 static void what_fails(void **state)
 {
 	struct fix *f = *state;
@@ -669,6 +723,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(signals_pauses_figures, setup, teardown),
 		cmocka_unit_test_setup_teardown(execs, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_pod, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_fails, setup, teardown),
 	};
 
