@@ -106,7 +106,7 @@ static void open_log(bool debug)
 static void set_oom_score(void)
 {
 	AUTO_FREE char *text = NULL;
-	char fresh[16];
+	char fresh[24];
 	size_t len;
 	long score;
 
@@ -177,7 +177,7 @@ static int write_all(const char *data, size_t len, struct err *err)
 static int answer(const struct start *s, struct err *err)
 {
 	void *data = NULL;
-	size_t len;
+	size_t len = 0;
 	int rc = file_replace("address", s->address, err);
 
 	if (!rc)

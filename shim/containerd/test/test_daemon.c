@@ -357,9 +357,9 @@ static int simple(struct fix *f, const char *method, const char *id, const char 
 	const char *ids[] = { id, of };
 
 	protobuf_c_message_init(d, request);
-	memcpy((char *)request + d->fields[0].offset, &ids[0], sizeof(char *));
+	memcpy((char *)request + d->fields[0].offset, &ids[0], sizeof(ids[0]));
 	if (d->n_fields > 1 && !strcmp(d->fields[1].name, "exec_id"))
-		memcpy((char *)request + d->fields[1].offset, &ids[1], sizeof(char *));
+		memcpy((char *)request + d->fields[1].offset, &ids[1], sizeof(ids[1]));
 	return call(f, method, request, r);
 }
 
