@@ -1,7 +1,7 @@
 /*
  * See twoway.h. Events are level-triggered: each one carries what can be carried, then says what is
- * waited for. An end that only waits for the other is watched for its failure, until it has hung
- * up: it would say so all the time, and there may be more to read from it.
+ * waited for. An end that only waits for the other is watched for its failure and its going, by
+ * edges: a socket that has hung up says so all the time, also while there is more to read.
  */
 #define _GNU_SOURCE
 #include "core/twoway.h"
@@ -131,22 +131,20 @@ static bool carry(struct twoway *t, unsigned which)
 	return r >= 0;
 }
 
-static void on_event(struct watch *w, uint32_t events);
-
 /* What is waited for at an end, which has just had these events; false when it has failed. */
 static bool wait_for(struct twoway *t, unsigned which, uint32_t had)
 {
-	struct twoway_end *e = &t->ends[which];
-	uint32_t events = (e->eof || e->rest ? 0 : EPOLLIN) | (t->ends[!which].rest ? EPOLLOUT : 0);
+	struct twoway_end *e = &t->ends[which], *other = &t->ends[!which];
+	uint32_t events = (e->eof || e->rest ? 0 : EPOLLIN) | (other->rest ? EPOLLOUT : 0);
 
-	if (!events && had & EPOLLERR)
-		return false;
-	if (!events && had & EPOLLHUP)
-		loop_remove(t->loop, &e->watch);
-	else if (e->watch.added)
-		loop_modify(t->loop, &e->watch, events);
-	else if (events)
-		return !loop_add(t->loop, &e->watch, e->watch.fd, events, on_event);
+	if (!events) {
+		events = EPOLLRDHUP | EPOLLET;
+		if (had & EPOLLERR ||
+			(had & (EPOLLRDHUP | EPOLLHUP) && e->eof && !other->eof &&
+				gone(e->watch.fd)))
+			return false;
+	}
+	loop_modify(t->loop, &e->watch, events);
 	return true;
 }
 

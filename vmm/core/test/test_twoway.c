@@ -248,6 +248,16 @@ static void failures_are_handed_on(void **state)
 	assert_int_equal(error_of(f->a), ECONNRESET);
 	end(f);
 
+	begin(f, true, false); /* also when its own end came before, and nothing is said since */
+	shutdown(f->b, SHUT_WR);
+	serve(f, 20);
+	assert_int_equal(f->done, 0);
+	close(f->b);
+	f->b = -1;
+	serve(f, 20);
+	assert_int_equal(f->done, 1);
+	end(f);
+
 	begin(f, true, false); /* seen also by who is waiting for the other to read */
 	for (int i = 0; i < 200; i++) {
 		static char block[65536];
