@@ -150,7 +150,10 @@ class Player:
         deadline = began + (FIRST_SECOND if self.killed else DIAL_AGENT)
         while time.monotonic() < deadline and self.process.alive():
             connection = agent.Agent(self.client, f"vsock://{self.word(r'guest-cid=([0-9]+)')}:1024", 86400)
-            answer = connection.send("grpc.Health/Check", {}).wait(DIAL_AGENT)
+            try:
+                answer = connection.send("grpc.Health/Check", {}).wait(DIAL_AGENT)
+            except TimeoutError:
+                break
             if answer["code"] == 0:
                 self.case(f"{self.serial()}-agent-dial")
                 return connection

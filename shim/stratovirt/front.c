@@ -67,6 +67,8 @@ static void act(struct deferred *d)
 		vm_stop(f->vm.vm);
 	if (todo & LIFE_WAIT)
 		timer_set(&f->stay, LIFE_STAY_S * SECOND, 0);
+	if (todo & LIFE_WAIT_ALONE)
+		timer_set(&f->stay, LIFE_ALONE_S * SECOND, 0);
 	if (todo & LIFE_LEAVE)
 		loop_quit(f->loop);
 }
@@ -136,7 +138,7 @@ static void on_caller(struct watch *w, uint32_t events UNUSED)
 	struct front *f = container_of(w, struct front, caller);
 
 	loop_remove(f->loop, w);
-	log_warn("the process that started this one is gone; so goes the VM");
+	log_warn("the process that started this one is gone; the VM has %d seconds", LIFE_ALONE_S);
 	happened(f, LIFE_ORPHANED);
 }
 

@@ -1,12 +1,13 @@
 """ends: the ways in which it all ends before the guest does: the caller's SIGKILL, quit, system_powerdown, SIGTERM, the caller's
 own death. And a machine of two vCPUs, and one with a root disk."""
+import concurrent.futures
 import os
 import signal
 import subprocess
 import sys
 import time
 
-from caller import PATIENCE, Monitor, Shell, ask, recorded, without
+from caller import PATIENCE, Monitor, Shell, ask, qmp, recorded, without
 from cases import case, check
 
 
@@ -24,8 +25,9 @@ def finish(name, m):
 
 
 def killed():
-    """As the runtime ends every pod: QMP answers, then SIGKILL."""
-    m = Monitor(recorded("S2")[1:])
+    """As the runtime ends every pod: QMP answers, then SIGKILL. The runtime's thread that started it has ended long before."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        m = pool.submit(Monitor, recorded("S2")[1:]).result()
     q = m.dial()
     cpus = ask(q, "query-cpus")["return"]
     tasks = [open(f"/proc/{m.process.pid}/task/{c['thread_id']}/comm", encoding="utf-8").read().strip() for c in cpus]
@@ -58,7 +60,7 @@ def powered_down(m, q):
 
 
 def orphaned():
-    """A caller that is killed takes its monitor along."""
+    """A caller that is killed leaves guest and QMP for thirty seconds to who cleans up; nobody comes, and all of it goes."""
     child = subprocess.Popen([sys.executable, __file__, "caller"], stdout=subprocess.PIPE, text=True)
     line = child.stdout.readline().split()
     if len(line) != 2:
@@ -68,15 +70,26 @@ def orphaned():
     pid, path = int(line[0]), line[1]
     child.send_signal(signal.SIGKILL)
     child.wait()
-    deadline = time.monotonic() + 3 * PATIENCE
-    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
+    began = time.monotonic()
+    q = qmp.Qmp(path, 1, lambda: running(pid))
+    check("caller-killed-qmp-answers", ask(q, "qmp_capabilities"), {"return": {}})
+    check("caller-killed-guest-runs", ask(q, "query-status")["return"]["status"], "running")
+    while running(pid) and time.monotonic() - began < 30 + 3 * PATIENCE:
         time.sleep(0.1)
-    alive = os.path.exists(f"/proc/{pid}") and open(f"/proc/{pid}/stat", encoding="utf-8").read().rsplit(")", 1)[1].split()[0] != "Z"
-    case("caller-killed", "the monitor lives on" if alive else None)
+    alive, took = running(pid), time.monotonic() - began
+    case("caller-killed", "the monitor lives on" if alive else None if took > 29 else f"it was gone after {took:.1f} s")
     case("caller-killed-socket-gone", "it is there" if os.path.exists(path) else None)
     case("caller-killed-tap-gone", "tap0_kata is there" if os.path.exists("/sys/class/net/tap0_kata") else None)
     if alive:
         os.kill(pid, signal.SIGKILL)
+
+
+def running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def be_the_caller():

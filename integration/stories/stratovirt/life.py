@@ -107,9 +107,28 @@ def disks(q, shell, host):
     check("md5-again", shell.run("md5sum </dev/vdb | cut -c1-32"), sums[3])
     check("unplug-again", ask(q, "device_del", id="drive-again"), {"return": {}})
     case("loop-let-go", None if subprocess.run(["losetup", "-d", loop], check=False).returncode == 0 else "losetup -d fails")
+    by_descriptor(q, shell)
     check("slot-0", add(q, "drive-0", "disk2", "0", True), {"return": {}})
     check("slot-0-seen", within(30, "cat /sys/block/vda/size", "4096", shell), "4096")
     ask(q, "device_del", id="drive-0")
+
+
+def by_descriptor(q, shell):
+    """A disk that the monitor could not open: its file has no name any more."""
+    wanted = disk("nameless", 7, 1 << 20)
+    with open("nameless", "r+b") as file:
+        os.unlink("nameless")
+        socket.send_fds(q.sock, [b" "], [file.fileno()])
+        answer = ask(q, "add-fd", opaque="a disk without a name")
+    check("add-fd", answer.get("return", {}).get("fdset-id"), 0)
+    keys = {"node-name": "drive-fd"}
+    check("blockdev-add-fd", ask(q, "blockdev-add", driver="raw", file={"driver": "file", "filename": "/dev/fdset/0"}, **keys), {"return": {}})
+    check("remove-fd", ask(q, "remove-fd", **{"fdset-id": 0}), {"return": {}})
+    check("plug-fd", ask(q, "device_add", addr="1", drive="drive-fd", id="drive-fd", **SLOT_KEYS), {"return": {}})
+    check("seen-fd", within(30, "cat /sys/block/vdb/size", "2048", shell), "2048")
+    check("content-fd", shell.run("md5sum </dev/vdb | cut -c1-32"), wanted)
+    check("unplug-fd", ask(q, "device_del", id="drive-fd"), {"return": {}})
+    case("no-fd", None if "no descriptor came" in refusal(ask(q, "getfd", fdname="x")) else "no refusal")
 
 
 def refused(q):

@@ -55,6 +55,12 @@ def files():
            "virtio-blk-device,drive=rootfs,id=b")
     refuse("virtiofsd-missing", 1, "/nowhere/fs.sock", "-chardev", "socket,id=fs,path=/nowhere/fs.sock,server,nowait", "-device",
            "vhost-user-fs-device,chardev=fs,tag=kataShared,id=fs0")
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind("deaf.sock")
+        deaf.listen()
+        refuse("virtiofsd-hangs", 1, "deaf.sock does not answer", "-chardev", "socket,id=fs,path=deaf.sock,server,nowait", "-device",
+               "vhost-user-fs-device,chardev=fs,tag=kataShared,id=fs0")
+    os.unlink("deaf.sock")
     with socket.socket(socket.AF_UNIX) as taken:
         taken.bind("taken.sock")
         taken.listen()
