@@ -20,7 +20,7 @@ int place_socket(char path[PLACE_SOCKET], const char *dir, const char *address,
 	if (len < 0)
 		return fail(err, -ENOMEM, "name the shim's socket");
 	sha256_text(text, (size_t)len, hash);
-	if (snprintf(path, PLACE_SOCKET, "%s/%s", dir ? dir : PLACE_DIR, hash) >= PLACE_SOCKET - 1)
+	if (snprintf(path, PLACE_SOCKET, "%s/%s", dir ? dir : PLACE_DIR, hash) >= PLACE_SOCKET)
 		return failx(err, -ENAMETOOLONG, "the directory for sockets, %s, is too long", dir);
 	return 0;
 }

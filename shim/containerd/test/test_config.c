@@ -219,6 +219,10 @@ static void sockets(void **state)
 	sha256_text("/a/ns/id", 8, hash);
 	assert_int_equal(place_socket(path, NULL, "/a", "ns", "id", &err), 0);
 	assert_string_equal(path + strlen("/run/containerd/s/"), hash);
+	/* the longest directory that containerd takes has 42 characters */
+	assert_int_equal(place_socket(path, "/a/directory/of/forty-two/characters/in-al", "/a",
+				 "ns", "id", &err),
+		0);
 	assert_int_equal(place_socket(path, "/a/directory/of/more/than/forty-two/characters/by/far",
 				 "/a", "ns", "id", &err),
 		-ENAMETOOLONG);
