@@ -3,6 +3,7 @@ package main
 // Files in, tables and JSON out.
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -15,10 +16,34 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// encoded makes the values of environment variables, which are bytes in the CRI, base64, as protobuf's JSON has bytes.
+func encoded(value any) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return
+	}
+	list, _ := fields["envs"].([]any)
+	for _, item := range list {
+		if pair, ok := item.(map[string]any); ok {
+			if text, ok := pair["value"].(string); ok {
+				pair["value"] = base64.StdEncoding.EncodeToString([]byte(text))
+			}
+		}
+	}
+}
+
 // read fills message from a JSON file with the field names of the CRI's protocol buffers.
 func read(file string, message proto.Message) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
+		return err
+	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return fmt.Errorf("load %s: %w", file, err)
+	}
+	encoded(value)
+	if text, err = json.Marshal(value); err != nil {
 		return err
 	}
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(text, message); err != nil {

@@ -90,7 +90,7 @@ pods_up() {
 		containerd_ctr=$pods_cache/containerd/current/bin/ctr
 	fi
 	pods_network
-	[ -e scratch.ext4 ] || { truncate -s 64M scratch.ext4 && mke2fs -q -t ext4 -O ^has_journal scratch.ext4; }
+	[ -e scratch.ext4 ] || { truncate -s 64M scratch.ext4 && /sbin/mke2fs -q -t ext4 -O ^has_journal scratch.ext4; }
 	mkdir -p "$pods_disk/$1" /etc/cni logs
 	containerd_config "$1" >containerd.toml
 	containerd_start || return 1
@@ -103,10 +103,11 @@ import() { for image; do ctr images import --no-unpack "$pods_cache/oci/current/
 
 containerd_start() {
 	containerd_took=$(now)
+	rm -f /run/containerd/containerd.sock
 	"$containerd" --config containerd.toml </dev/null >>containerd.log 2>&1 &
 	containerd_pid=$!
 	tries=$((120 * PATIENCE))
-	until cri info >info.json 2>info.err && grep -q '"NetworkReady"' info.json; do
+	until [ -S /run/containerd/containerd.sock ] && cri info >info.json 2>info.err && grep -q '"NetworkReady"' info.json; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] && kill -0 $containerd_pid || { cat info.err; end_of containerd.log; return 1; }
 		sleep 0.5
@@ -128,12 +129,8 @@ pods_down() {
 # pods_abandon: nothing of it survives, whatever happened.
 pods_abandon() {
 	[ -z "$containerd_pid" ] || kill -9 "$containerd_pid"
-	for dir in /proc/[0-9]*; do
-		case $(cat "$dir/comm" 2>/dev/null) in
-		containerd-shim* | sampan* | virtiofsd) kill -9 "${dir#/proc/}" ;;
-		esac
-	done
-	ip link del pods0 2>/dev/null
+	for pid in $(named '\(containerd-shim\|sampan\|virtiofsd\)'); do kill -9 "$pid"; done
+	/sbin/ip link del pods0 2>/dev/null
 	umount /run/netns/* 2>/dev/null
 	rm -rf /run/netns/* "${pods_disk:?}"
 }
@@ -141,7 +138,7 @@ pods_abandon() {
 # sampan_config [KEY VALUE]...: the shim's configuration, in sampan.json
 sampan_config() {
 	cat >sampan.json <<-EOF
-		{ "kernel": "$KERNEL", "initrd": "$IMAGE/sampan-guest.initrd" $(while [ $# -gt 1 ]; do printf ', "%s": %s' "$1" "$2"; shift 2; done) }
+		{ "kernel": "$KERNEL", "initrd": "$IMAGE/sampan-guest.initrd", "boot_timeout": $((60 * PATIENCE)), "call_timeout": $((60 * PATIENCE)) $(while [ $# -gt 1 ]; do printf ', "%s": %s' "$1" "$2"; shift 2; done) }
 	EOF
 }
 
@@ -179,6 +176,8 @@ run_in() {
 field() { sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$1" | head -n 1; }
 container_is() { cri inspect "$1" >inspect.json && field inspect.json "$2"; } # ID KEY
 pod_is() { cri inspectp "$1" >inspectp.json && field inspectp.json "$2"; }
+# the first address: others stand before it in the status
+address_of() { cri inspectp "$1" | sed -n 's/^ *"ip": "\(.*\)".*/\1/p' | tail -n 1; }
 
 # becomes SECONDS VALUE COMMAND...: until the command says that
 becomes() {
@@ -191,18 +190,21 @@ becomes() {
 	done
 }
 
+# named PATTERN: the processes whose name begins like that
+named() { grep -l "^$1" /proc/[0-9]*/comm 2>/dev/null | sed 's|/proc/\(.*\)/comm|\1|'; }
+
 # everything that pods hold of the host, a line each: processes, mounts, network devices and namespaces, cgroups, sockets, bundles
 holdings() {
-	for dir in /proc/[0-9]*; do
-		case $(cat "$dir/comm" 2>/dev/null) in
-		containerd-shim* | sampan* | virtiofsd | pause) echo "process $(tr '\0' ' ' <"$dir/cmdline")" ;;
-		esac
-	done
+	for pid in $(named '\(containerd-shim\|sampan\|virtiofsd\|pause\)'); do
+		echo "process $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+	done 2>/dev/null
 	awk '$2 ~ /containerd|sampan|netns/ { print "mount", $2, $3 }' /proc/mounts
 	for link in /sys/class/net/*; do echo "device ${link##*/}"; done | grep -v ' pods0$'
 	find /run/netns /var/run/netns -mindepth 1 2>/dev/null | sed 's/^/netns /'
-	find /sys/fs/cgroup -mindepth 1 -type d | grep -v "^/sys/fs/cgroup/\($pods_parent\|init\)\$" | sed 's/^/cgroup /'
-	find /run /tmp -type s 2>/dev/null | grep -v '/containerd\.sock' | sed 's/^/socket /'
+	find /sys/fs/cgroup -mindepth 1 -type d | grep -v "/\($pods_parent\|k8s.io\|init\)\$" | sed 's/^/cgroup /'
+	# containerd's own shim, when it is killed, leaves its socket
+	own_shim=$(case $RUNTIME in sampan*) echo none ;; *) echo /run/containerd/s/ ;; esac)
+	find /run /tmp -type s 2>/dev/null | grep -v "/containerd\.sock\|$own_shim" | sed 's/^/socket /'
 	find /run/containerd/io.containerd.runtime.v2.task/*/ -mindepth 1 -maxdepth 1 2>/dev/null | sed 's/^/bundle /'
 	find /run/sampan /run/vc -mindepth 1 2>/dev/null | sed 's/^/file /'
 	losetup -a | sed 's/^/loop /'
@@ -212,7 +214,7 @@ held() { holdings | sort; }
 # released FILE: until nothing is held that FILE, said by "held", does not name
 released() {
 	releasing=$((20 * PATIENCE))
-	until held | comm -13 "$1" - >still && [ ! -s still ]; do
+	until ! held | grep -vxFf "$1" >still; do
 		releasing=$((releasing - 1))
 		[ $releasing -gt 0 ] || { echo "still held:"; cat still; return 1; }
 		sleep 0.5

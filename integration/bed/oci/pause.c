@@ -1,6 +1,6 @@
 /*
- * The process that holds a pod: sleeps, reaps what lands on it where the pod's containers share its process
- * namespace, and ends at SIGTERM or SIGINT.
+ * The process that holds a pod: sleeps, reaps what lands on it where the pod's containers share its
+ * process namespace, and ends at SIGTERM or SIGINT.
  */
 #include <signal.h>
 #include <sys/wait.h>
