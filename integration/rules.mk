@@ -6,7 +6,7 @@ pod-net_SOURCES = integration/stories/pod-net/pod-net.c $(sort $(POD_NET_SOURCES
 pod-net_LIBS := -lmnl -ljansson -lprotobuf-c
 $(O)/riscv64/integration/stories/pod-net/pod-net.o: | $(PROTO_READY)
 
-.PHONY: demo bench bench-modes soak matrix
+.PHONY: demo bench bench-modes bench-pods soak matrix
 demo: programs
 	$(Q)integration/demo/run
 
@@ -17,6 +17,10 @@ bench: programs image
 bench-modes: programs
 	$(Q)integration/bench/modes
 #: make bench-modes  boot time and the price of an interrupt in each interrupt mode, under -icount: build/bench/modes.json
+
+bench-pods: programs image
+	$(Q)integration/bench/pods
+#: make bench-pods  time and memory of a pod beside runc's and crun's: build/bench/pods.json
 
 matrix: programs
 	$(Q)integration/matrix
