@@ -196,8 +196,9 @@ static int write_fdt(struct vm *vm, struct err *err)
 
 int vm_machine_boot(struct vm *vm, struct err *err)
 {
-	int rc = image_load(&vm->layout, &vm->mem, MAP_RAM, vm->mem_size, vm->kernel_fd, vm->kernel,
-		vm->initrd_fd, vm->initrd, err);
+	int rc = image_load(&vm->layout, &vm->mem, MAP_RAM, vm->mem_size, vm->state == VM_CREATED,
+		(struct image_file){ vm->kernel_fd, vm->kernel },
+		(struct image_file){ vm->initrd_fd, vm->initrd }, err);
 
 	if (!rc)
 		rc = write_fdt(vm, err);

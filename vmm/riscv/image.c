@@ -1,7 +1,9 @@
 /*
  * Kernel loading; see image.h. The file is recognised by its first bytes, expanded if it is
- * compressed, and then judged by the Image header; text goes straight from the file into guest RAM.
+ * compressed, and then judged by the Image header; text goes straight from the file into guest RAM,
+ * without the file's holes.
  */
+#define _GNU_SOURCE
 #include "riscv/image_inner.h"
 
 #include <elf.h>
@@ -47,17 +49,60 @@ int image_read(const struct source *s, uint64_t off, void *buf, size_t len)
 	return 0;
 }
 
+/* How far from off on the file is a hole, or 0 where it has data or can't tell; off lies in the
+ * file. */
+static uint64_t hole_at(const struct source *s, uint64_t off, uint64_t len)
+{
+	off_t from = (off_t)(s->offset + off), data = lseek(s->fd, from, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? len : 0;
+	return MIN((uint64_t)(data - from), len);
+}
+
+static uint64_t data_at(const struct source *s, uint64_t off, uint64_t len)
+{
+	off_t from = (off_t)(s->offset + off), hole = lseek(s->fd, from, SEEK_HOLE);
+
+	return hole <= from ? len : MIN((uint64_t)(hole - from), len);
+}
+
+/* Holes stay untouched: a kernel is a third padding, and RAM is zero unless a guest has used it. */
+static int read_sparse(const struct source *s, const struct target *t, uint64_t off, uint64_t gpa,
+	uint64_t len)
+{
+	int rc = 0;
+
+	while (len && !rc) {
+		uint64_t n = hole_at(s, off, len);
+		void __guest *p;
+
+		if (n && !t->fresh)
+			rc = mem_zero(t->mem, gpa, n);
+		if (!n) {
+			n = data_at(s, off, len);
+			p = mem_at(t->mem, gpa, n);
+			rc = p ? image_read(s, off, mem_iov(p, n).iov_base, n) : -EFAULT;
+		}
+		off += n;
+		gpa += n;
+		len -= n;
+	}
+	return rc;
+}
+
 int image_read_range(const struct source *s, const struct target *t, uint64_t off, uint64_t gpa,
 	uint64_t len, struct err *err)
 {
-	void __guest *p = mem_at(t->mem, gpa, len);
-	int rc;
+	uint64_t end;
+	int rc = -ENODATA;
 
-	if (!p)
+	if (!mem_at(t->mem, gpa, len))
 		return failx(err, -ENOMEM,
 			"load %s: %llu bytes don't fit in the guest's %llu MiB of memory", s->path,
 			(unsigned long long)len, (unsigned long long)(t->ram_size / MiB));
-	rc = image_read(s, off, mem_iov(p, len).iov_base, len);
+	if (!len || (add_ok(off, len, &end) && end <= s->size))
+		rc = read_sparse(s, t, off, gpa, len);
 	if (rc == -ENODATA)
 		return failx(err, rc, "load %s: the file is truncated", s->path);
 	return rc ? fail(err, rc, "read %s", s->path) : 0;
@@ -210,13 +255,13 @@ static int load_kernel(struct boot_layout *l, const struct target *t, const stru
 	return load_image(l, t, &s, head, n, err);
 }
 
-static int file_source(struct source *s, int fd, const char *path, struct err *err)
+static int file_source(struct source *s, const struct image_file *f, struct err *err)
 {
 	struct stat st;
 
-	if (fstat(fd, &st))
-		return fail(err, -errno, "look at %s", path);
-	*s = (struct source){ .fd = fd, .path = path, .size = (uint64_t)st.st_size };
+	if (fstat(f->fd, &st))
+		return fail(err, -errno, "look at %s", f->path);
+	*s = (struct source){ .fd = f->fd, .path = f->path, .size = (uint64_t)st.st_size };
 	return 0;
 }
 
@@ -225,23 +270,23 @@ static int file_source(struct source *s, int fd, const char *path, struct err *e
  * in its last 2 MiB: a kernel with strict page permissions keeps all of that to itself.
  */
 int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint64_t ram_size,
-	int kernel_fd, const char *kernel, int initrd_fd, const char *initrd, struct err *err)
+	bool fresh, struct image_file kernel, struct image_file initrd, struct err *err)
 {
-	struct target t = { .mem = mem, .ram = ram, .ram_size = ram_size };
+	struct target t = { .mem = mem, .ram = ram, .ram_size = ram_size, .fresh = fresh };
 	struct source s;
 	uint64_t end;
 	int rc;
 
 	*l = (struct boot_layout){ 0 };
-	rc = file_source(&s, kernel_fd, kernel, err);
+	rc = file_source(&s, &kernel, err);
 	if (!rc)
 		rc = load_kernel(l, &t, &s, err);
 	if (rc)
 		return rc;
 	l->fdt = ALIGN_UP(l->kernel_end, 2 * MiB);
 	end = l->fdt + IMAGE_FDT_SIZE;
-	if (initrd_fd >= 0) {
-		rc = file_source(&s, initrd_fd, initrd, err);
+	if (initrd.fd >= 0) {
+		rc = file_source(&s, &initrd, err);
 		if (rc)
 			return rc;
 		l->initrd = end;
@@ -249,13 +294,13 @@ int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint6
 		if (!add_ok(end, s.size, &end) || end > ram + ram_size)
 			return failx(err, -ENOMEM,
 				"load initrd %s: its %llu MiB and the kernel don't fit in the guest's %llu MiB of memory",
-				initrd, (unsigned long long)(s.size / MiB + 1),
+				initrd.path, (unsigned long long)(s.size / MiB + 1),
 				(unsigned long long)(ram_size / MiB));
 		return image_read_range(&s, &t, 0, l->initrd, s.size, err);
 	}
 	if (end > ram + ram_size)
 		return failx(err, -ENOMEM,
 			"load %s: no room for the device tree in the guest's %llu MiB of memory",
-			kernel, (unsigned long long)(ram_size / MiB));
+			kernel.path, (unsigned long long)(ram_size / MiB));
 	return 0;
 }

@@ -35,13 +35,18 @@ struct boot_layout {
 	(256 * 1024) /* bytes kept for the device tree: 64 harts with every extension need about   \
 			100 KiB */
 
+/* An open regular file; the path is for messages. fd < 0: none. */
+struct image_file {
+	int fd;
+	const char *path;
+};
+
 /*
- * Loads what kernel_fd (and initrd_fd, unless < 0) hold. The names are for messages. Pages of RAM
- * that are not needed are not touched.
+ * Loads the kernel, and the initrd if there is one. Pages of RAM that are not needed are not
+ * touched; those of a file's holes aren't either if the RAM is fresh: zero.
  */
 int image_load(struct boot_layout *l, const struct mem *mem, uint64_t ram, uint64_t ram_size,
-	int kernel_fd, const char *kernel, int initrd_fd, const char *initrd, struct err *err)
-	MUST_USE;
+	bool fresh, struct image_file kernel, struct image_file initrd, struct err *err) MUST_USE;
 
 /* Opens a regular file for loading: errors for a missing, empty or irregular one. */
 int image_open(int *fd, const char *path, const char *what, struct err *err) MUST_USE;

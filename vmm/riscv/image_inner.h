@@ -18,12 +18,13 @@ struct source {
 struct target {
 	const struct mem *mem;
 	uint64_t ram, ram_size;
+	bool fresh; /* no guest has run in it yet: it is zero */
 };
 
 /* Exactly len bytes, or -errno; -ENODATA when the file ends before. */
 int image_read(const struct source *s, uint64_t off, void *buf, size_t len) MUST_USE;
 
-/* Straight from the file into RAM; no copy of ours. */
+/* Straight from the file into RAM; no copy of ours. What does not lie in the file is an error. */
 int image_read_range(const struct source *s, const struct target *t, uint64_t off, uint64_t gpa,
 	uint64_t len, struct err *err) MUST_USE;
 

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ram == MAP_FAILED || fd < 0)
 		abort();
 	if (write(fd, data, size) == (ssize_t)size && !mem_add_borrowed(&mem, RAM, RAM_SIZE, ram) &&
-		!image_load(&l, &mem, RAM, RAM_SIZE, fd, "kernel", -1, NULL, &err) &&
+		!image_load(&l, &mem, RAM, RAM_SIZE, size % 2, (struct image_file){ fd, "kernel" },
+			(struct image_file){ -1, NULL }, &err) &&
 		(l.entry < RAM || l.entry >= RAM + RAM_SIZE || l.kernel_end > RAM + RAM_SIZE))
 		abort(); /* a layout outside RAM */
 	close(fd);

@@ -81,7 +81,8 @@ static int load_with_initrd(struct fixture *f, size_t initrd_size)
 	memset(initrd, 'i', initrd_size);
 	if (initrd_size)
 		rd = file_of(initrd, initrd_size);
-	rc = image_load(&f->l, &f->mem, RAM, RAM_SIZE, kernel, "K", rd, "I", &f->err);
+	rc = image_load(&f->l, &f->mem, RAM, RAM_SIZE, true, (struct image_file){ kernel, "K" },
+		(struct image_file){ rd, "I" }, &f->err);
 	close(kernel);
 	if (rd >= 0)
 		close(rd);
@@ -113,6 +114,41 @@ static void bare_image(void **state UNUSED)
 	make_image(f, 4 * MiB, TEXT, 0);
 	assert_int_equal(load(f), 0);
 	check_content(f, 4 * MiB);
+	free_fixture(f);
+}
+
+/* Fresh RAM is zero where the file has holes; RAM that a guest has used is made so. */
+static void holes(void **state UNUSED)
+{
+	static const size_t page = 4096, data[][2] = { { 0, 1 }, { 5, 2 }, { 15, 1 } };
+	struct fixture *f = new_fixture();
+	const char *text = f->ram + 2 * MiB;
+
+	for (int fresh = 0; fresh < 2; fresh++) {
+		int fd = memfd_create("test", MFD_CLOEXEC);
+		bool filled[TEXT / 4096] = { false };
+
+		assert_int_equal(ftruncate(fd, TEXT), 0);
+		for (size_t i = 0; i < ARRAY_SIZE(data); i++) {
+			size_t at = data[i][0] * page, len = data[i][1] * page;
+
+			assert_int_equal(pwrite(fd, f->file + at, len, (off_t)at), (ssize_t)len);
+			for (size_t j = 0; j < data[i][1]; j++)
+				filled[data[i][0] + j] = true;
+		}
+		memset(f->ram, 0x55, RAM_SIZE);
+		assert_int_equal(image_load(&f->l, &f->mem, RAM, RAM_SIZE, fresh,
+					 (struct image_file){ fd, "K" },
+					 (struct image_file){ -1, NULL }, &f->err),
+			0);
+		close(fd);
+		for (size_t i = 0; i < TEXT; i++) {
+			char hole = fresh ? 0x55 : 0;
+
+			assert_int_equal(text[i], filled[i / page] ? (char)f->file[i] : hole);
+		}
+		assert_int_equal(text[TEXT], 0x55);
+	}
 	free_fixture(f);
 }
 
@@ -316,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bare_image),
+		cmocka_unit_test(holes),
 		cmocka_unit_test(initrd_behind_everything),
 		cmocka_unit_test(compressed),
 		cmocka_unit_test(elf),
