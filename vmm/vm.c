@@ -4,7 +4,10 @@
  */
 #include "vm_internal.h"
 
+#include <malloc.h>
 #include <string.h>
+
+#define OWN_PAGES (16 * 1024) /* bytes of an allocation that is given pages of its own */
 
 void vm_tell(struct vm *vm, int e, const char *detail)
 {
@@ -151,6 +154,8 @@ int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, stru
 
 	if (rc)
 		return rc;
+	mallopt(M_MMAP_THRESHOLD, OWN_PAGES); /* devices' buffers are zero without being written:
+						 what is not used takes neither time nor memory */
 	vm = calloc(1, sizeof(*vm));
 	if (!vm)
 		return fail(err, -ENOMEM, "create the VM");

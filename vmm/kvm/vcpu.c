@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/mman.h>
 
 #define STACK_SIZE (128 * KiB)
@@ -135,8 +136,11 @@ static void *vcpu_main(void *arg)
 {
 	struct vcpu *v = arg;
 	struct vcpu_set *set = v->set;
+	char name[16];
 	bool stay = false;
 
+	snprintf(name, sizeof(name), "vcpu%u", v->index);
+	prctl(PR_SET_NAME, name);
 	__atomic_store_n(&v->thread_id, gettid(), __ATOMIC_RELEASE);
 	while (parked(v, stay)) {
 		stay = false;
@@ -164,7 +168,6 @@ static void *vcpu_main(void *arg)
 
 int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err)
 {
-	char name[16];
 	sigset_t all, kick, old;
 	pthread_attr_t attr;
 	int rc;
@@ -187,8 +190,6 @@ int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err)
 		return fail(err, -rc, "start the thread of vCPU %u", v->index);
 	}
 	v->has_thread = true;
-	snprintf(name, sizeof(name), "vcpu%u", v->index);
-	pthread_setname_np(v->thread, name);
 	return 0;
 }
 
