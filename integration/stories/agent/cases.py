@@ -1,4 +1,4 @@
-"""cases.py NAME all|short ADDRESS DEVICE CYCLES: asks the agent at ADDRESS for a pod's life; a line "case NAME-..." each."""
+"""cases.py NAME SET ADDRESS DEVICE CYCLES: asks the agent at ADDRESS for a pod's life; a line "case NAME-..." each."""
 import hashlib
 import os
 import struct
@@ -7,9 +7,12 @@ import sys
 import time
 import traceback
 
-from guest import PROBE, SECONDS, Failed, Guest
+from guest import PROBE, ROOT, SECONDS, Failed, Guest, b64
 
 name, which, address, device, cycles = sys.argv[1:6]
+SHARED = "/run/kata-containers/shared/containers"
+SWAP = "/dev/vdb"
+HOOKS = "/run/hooks" # in one of the guests there are some
 failed = False
 
 
@@ -25,7 +28,7 @@ def same(have, want):
 def sandbox(g):
     same(g.call("Check"), {"status": "SERVING"})
     check(g.call("Version").get("agent_version"), "no version")
-    g.call("CreateSandbox", hostname="pod", sandbox_id="sandbox", dns=["nameserver 10.0.0.1", ""], storages=[
+    g.call("CreateSandbox", hostname="pod", sandbox_id="sandbox", dns=["nameserver 10.0.0.1", ""], guest_hook_path=HOOKS, storages=[
         {"driver": "ephemeral", "source": "shm", "fstype": "tmpfs", "mount_point": "/run/kata-containers/sandbox/shm",
          "options": ["noexec", "nosuid", "nodev", "mode=1777", "size=67108864"]}])
     same(g.answer("CreateSandbox", hostname="pod", sandbox_id="other")["code"], 6)
@@ -37,9 +40,12 @@ def container(g):
     g.start("probe", ["sleep", "100000"], sandbox_pidns=True, mounts=PROBE)
     same(g.shell("probe", "hostname; id -u; echo $((6 * 7))"), "pod\n0\n42")
     same(g.shell("probe", "mkdir -p /made && echo here >/made/file && cat /made/file"), "here")
+    controllers, delegated = g.shell("probe", "cd /guest/cgroup && cat cgroup.controllers kata/cgroup.subtree_control").split("\n")
+    same(sorted(delegated.split()), sorted(controllers.split()))
+    check({"cpu", "cpuset", "io", "memory", "pids"} <= set(controllers.split()), controllers)
     figures = g.figures("probe")
     print("the agent with one container:", figures)
-    check(figures["memory"] <= 2048, f"{figures['memory']} KiB resident")
+    check(0 < figures["memory"] <= 2048, f"{figures['memory']} KiB resident")
 
 
 def shared(g):
@@ -186,6 +192,11 @@ def limits(g):
     g.shell("limited", "echo x >/dev/null")
 
 
+def written(figures):
+    """Bytes, to all disks."""
+    return sum(int(entry["value"]) for entry in figures["blkio_stats"]["io_service_bytes_recursive"] if entry["op"].lower() == "write")
+
+
 def stats(g):
     figures = g.call("StatsContainer", container_id="limited")["cgroup_stats"]
     usage = int(figures["memory_stats"]["usage"]["usage"])
@@ -200,6 +211,74 @@ def stats(g):
     check(int(figures["cpu_stats"]["throttling_data"]["throttled_periods"]) > 0, "never throttled")
     answer = g.answer("StatsContainer", container_id="nobody")
     same((answer["code"], answer["message"]), (3, '"invalid container id"'))
+
+
+def stats_of_disks(g):
+    g.shell("probe", "dd if=/dev/zero of=/made/io bs=100000 count=10 conv=fsync 2>/dev/null; rm /made/io")
+    bounds = [written(g.call("StatsContainer", container_id="probe")["cgroup_stats"])]
+    file = sum(int(word[7:]) for word in cgroup_file(g, "probe", "io.stat").split() if word.startswith("wbytes="))
+    bounds.append(written(g.call("StatsContainer", container_id="probe")["cgroup_stats"]))
+    check(1000000 <= bounds[0] <= file <= bounds[1], f"{bounds[0]} <= {file} <= {bounds[1]} bytes written")
+    figures = g.call("StatsContainer", container_id="probe")["cgroup_stats"]
+    keys = {line.split()[0] for line in cgroup_file(g, "probe", "memory.stat").splitlines()}
+    same(keys - set(figures["memory_stats"]["stats"]), set())
+
+
+def devices(g):
+    """The standard ones and no others: making a node is allowed, and leads nowhere."""
+    g.shell("probe", "echo x >/dev/null && [ $(head -c 4 /dev/zero | wc -c) = 4 ] && head -c 1 /dev/urandom >/dev/null")
+    major, minor = g.shell("probe", f"cat /sys/class/block/{os.path.basename(device)}/dev").split(":")
+    said = g.shell("probe", f"mknod /made/disk b {major} {minor}; head -c 1 /made/disk 2>&1 || rm /made/disk")
+    check("Operation not permitted" in said, said)
+
+
+def seccomp(g):
+    profile = {"DefaultAction": "SCMP_ACT_ALLOW", "Architectures": ["SCMP_ARCH_RISCV64"],
+               "Syscalls": [{"Names": ["mkdir", "mkdirat"], "Action": "SCMP_ACT_ERRNO", "errnoret": 28},
+                            {"Names": ["sethostname"], "Action": "SCMP_ACT_KILL_PROCESS"}]}
+    g.start("strict", ["sleep", "1000"], seccomp=profile)
+    said = g.shell("strict", "grep ^Seccomp: /proc/1/status; mkdir /made/no 2>&1 || ls -d /made")
+    same(said.split("\n"), ["Seccomp:\t2", "mkdir: can't create directory '/made/no': No space left on device", "/made"])
+    process = g.exec_start("strict", ["hostname", "other"])
+    same(g.wait("strict", process), 128 + 31)
+    g.end("strict")
+
+
+def storages(g):
+    """What volumes of a pod are made of; a root of layers."""
+    memory, local, bound, root = (f"/run/kata-containers/sandbox/{n}" for n in ("memory", "local", "bound", "rootfs"))
+    g.call("CopyFile", path=SHARED + "/copied", file_size="10", file_mode=0o100640, dir_mode=0o40750, data=b64(b"from "))
+    g.call("CopyFile", path=SHARED + "/copied", file_size="10", file_mode=0o100640, dir_mode=0o40750, offset="5", data=b64(b"afar\n"))
+    g.start("stored", ["sleep", "1000"], root=root, storages=[
+        {"driver": "ephemeral", "source": "tmpfs", "fstype": "tmpfs", "mount_point": memory, "options": ["size=1048576"]},
+        {"driver": "local", "source": "local", "fstype": "local", "mount_point": local, "options": ["mode=0777"]},
+        {"driver": "bind", "source": SHARED + "/copied", "fstype": "bind", "mount_point": bound, "options": ["ro"]},
+        {"driver": "overlayfs", "source": "overlay", "fstype": "overlay", "mount_point": root,
+         "options": ["lowerdir=" + ROOT, "io.katacontainers.fs-opt.overlay-rw"]}], mounts=[
+        {"destination": d, "source": s, "type": "bind", "options": ["rbind"]}
+        for d, s in (("/memory", memory), ("/local", local), ("/bound", bound), ("/dev/termination-log", SHARED + "/copied"))])
+    same(g.shell("stored", "head -c 2000000 /dev/zero >/memory/large 2>/dev/null || stat -c %s /memory/large"), "1048576")
+    g.call("UpdateEphemeralMounts", storages=[
+        {"driver": "ephemeral", "source": "tmpfs", "fstype": "tmpfs", "mount_point": memory, "options": ["size=4194304"]}])
+    same(g.shell("stored", "head -c 2000000 /dev/zero >/memory/large && stat -c %a /local && cat /bound"), "777\nfrom afar")
+    same(g.shell("stored", "echo x >/bound || stat -c %a /bound"), "640")
+    same(g.shell("stored", "echo over >/made/file; cat /made/file"), "over")
+    same(g.shell("probe", "cat /made/file"), "here")
+    g.shell("stored", "echo why it ended >/dev/termination-log")
+    same(g.call("GetDiagnosticData", log_type="termination-log", container_id="stored"), {"data": "why it ended\n"})
+    usage = {u.get("unit", "UNKNOWN"): u for u in g.call("GetVolumeStats", volume_guest_path=memory)["usage"]}
+    same(int(usage["BYTES"]["total"]), 4194304)
+    check(2000000 <= int(usage["BYTES"]["used"]) < 2100000 and int(usage["INODES"]["used"]) > 0, usage)
+    g.end("stored")
+    left = g.shell("probe", f"grep -e {memory} -e {bound} -e {root} /guest/proc/1/mounts || echo none")
+    same(left, "none")
+
+
+def swap(g):
+    """The guest's other disk, which has nothing on it."""
+    g.call("AddSwapPath", path=SWAP)
+    said = g.shell("probe", "cat /guest/proc/swaps").split("\n")
+    same(said[1].split()[:2], [SWAP, "partition"])
 
 
 def pause(g):
@@ -303,6 +382,31 @@ def many(g):
     check(after["threads"] <= before["threads"] + 1, "threads are left")
 
 
+def hooks(g):
+    """Those of the guest, run by the runtime: with their name and kind, and the container's state on stdin."""
+    g.start("hooked", ["sleep", "1000"], mounts=[{"destination": "/hooks", "source": HOOKS, "type": "bind", "options": ["rbind", "ro"]}])
+    same(g.shell("hooked", "cat /hooks/said | grep hooked"), "first prestart hooked created\nsecond poststart hooked running")
+    g.end("hooked")
+    g.start("after", ["sleep", "1000"], mounts=[{"destination": "/hooks", "source": HOOKS, "type": "bind", "options": ["rbind", "ro"]}])
+    same(g.shell("after", "cat /hooks/said | grep hooked | tail -n 1"), "third poststop hooked stopped")
+    g.end("after")
+
+
+def told(g):
+    """As pid 1 it powers the guest off when it is told to end."""
+    shell = g.socket(1026)
+    shell.sendall(b"kill -TERM 1\n")
+    check(g.agent.send("WaitProcess", {"container_id": "probe", "exec_id": "probe"}).wait(SECONDS)["code"], "the guest still runs")
+
+
+def orphans(g):
+    """What a container's process leaves behind is waited for by somebody."""
+    for _ in range(20):
+        g.shell("probe", "(sleep 0.1 &); exit 0")
+    time.sleep(2)
+    same(g.figures("probe")["zombies"], 0)
+
+
 def destroy(g):
     event = g.agent.send("GetOOMEvent", {})
     waiting = g.agent.send("WaitProcess", {"container_id": "probe", "exec_id": "probe"})
@@ -311,11 +415,17 @@ def destroy(g):
     same(event.wait(SECONDS)["code"], 13)
 
 
-SHORT = (sandbox, container, exec_streams, terminal, destroy)
-ALL = (sandbox, container, shared, exec_streams, terminal, megabytes, drain, signals, memory_limit, limits, stats, pause,
-       bad_requests, bad_peers, mid_write, many, destroy)
+SETS = {
+    "short": (sandbox, container, exec_streams, terminal, destroy),
+    "hooks": (sandbox, container, exec_streams, hooks, destroy),
+    "told": (sandbox, container, told),
+    "all": (sandbox, container, shared, exec_streams, terminal, megabytes, drain, signals, memory_limit, limits, stats, pause,
+            bad_requests, bad_peers, mid_write, many, destroy),
+}
+# With $SOAK, what has not been run often enough to be among them.
+SETS["soak"] = SETS["all"][:-2] + (stats_of_disks, devices, seccomp, storages, swap, orphans) + SETS["all"][-2:]
 guest = Guest(address, device)
-for case in SHORT if which == "short" else ALL:
+for case in SETS[which]:
     began = time.monotonic()
     try:
         case(guest)

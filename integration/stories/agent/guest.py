@@ -40,7 +40,7 @@ class Guest:
             raise Failed(f"{method}: {answer}")
         return answer.get("response") or {}
 
-    def spec(self, args, terminal=False, resources=None, root=ROOT, mounts=()):
+    def spec(self, args, terminal=False, resources=None, root=ROOT, mounts=(), seccomp=None):
         return {
             "Version": "1.2.0",
             "Process": {"Terminal": terminal, "User": {}, "Args": args, "Env": ENV + ["TERM=dumb"] * terminal, "Cwd": "/"},
@@ -54,15 +54,16 @@ class Guest:
                 {"destination": "/sys", "source": "sysfs", "type": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]},
                 *mounts,
             ],
-            "Linux": {"Namespaces": [{"Type": "ipc"}, {"Type": "uts"}, {"Type": "mount"}], "Resources": resources or {}},
+            "Linux": {"Namespaces": [{"Type": "ipc"}, {"Type": "uts"}, {"Type": "mount"}], "Resources": resources or {},
+                      **({"Seccomp": seccomp} if seccomp else {})},
         }
 
     def storage(self):
         return {"driver": "mmioblk", "source": self.device, "fstype": "ext4", "mount_point": ROOT}
 
-    def create(self, name, args, sandbox_pidns=False, **of_spec):
-        self.call("CreateContainer", container_id=name, exec_id=name, OCI=self.spec(args, **of_spec), storages=[self.storage()],
-                  sandbox_pidns=sandbox_pidns)
+    def create(self, name, args, sandbox_pidns=False, storages=(), **of_spec):
+        self.call("CreateContainer", container_id=name, exec_id=name, OCI=self.spec(args, **of_spec),
+                  storages=[self.storage(), *storages], sandbox_pidns=sandbox_pidns)
 
     def start(self, name, args, **more):
         self.create(name, args, **more)
@@ -109,10 +110,11 @@ class Guest:
     def close_stdin(self, name, process):
         self.call("CloseStdin", container_id=name, exec_id=process)
 
-    def socket(self):
-        """A bare connection to the agent."""
+    def socket(self, port=None):
+        """A bare connection to the agent, or to another port of the guest."""
         kind, _, place = self.address.partition("://")
-        path, _, port = place.rpartition(":")
+        path, _, agents = place.rpartition(":")
+        port = port or agents
         if kind == "vsock":
             bare = socket.socket(socket.AF_VSOCK)
             bare.settimeout(SECONDS)
@@ -128,8 +130,11 @@ class Guest:
         return bare
 
     def figures(self, probe):
-        """The agent's memory (KiB), descriptors, threads and mounts, and the cgroups, through a container that sees the guest."""
+        """The agent's memory (KiB), descriptors, threads and mounts, the cgroups and zombies, through a container that sees the guest."""
         said = self.shell(probe, """
-            set -- $(sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p; s/^Threads:[^0-9]*//p' /guest/proc/1/status)
-            echo "$1 $(ls /guest/proc/1/fd | wc -l) $2 $(wc -l </guest/proc/1/mounts) $(find /guest/cgroup -type d | wc -l)" """)
-        return dict(zip(("memory", "fds", "threads", "mounts", "cgroups"), map(int, said.split())))
+            agent=$(grep -lx sampan-agent /guest/proc/[0-9]*/comm | head -n 1) # pid 1 has the name init
+            agent=${agent:-/guest/proc/1/comm} agent=${agent%/comm}
+            set -- $(sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p; s/^Threads:[^0-9]*//p' $agent/status)
+            echo $1 $(ls $agent/fd | wc -l) $2 $(wc -l <$agent/mounts) $(find /guest/cgroup -type d | wc -l) \\
+                $(cat /guest/proc/[0-9]*/status 2>/dev/null | grep -c '^State:.Z')""")
+        return dict(zip(("memory", "fds", "threads", "mounts", "cgroups", "zombies"), map(int, said.split())))
