@@ -1,4 +1,4 @@
-# what: pause and resume, the control socket, power-off, reboot (once, and five resets in one monitor), panic, signals, kill -9
+# what: pause and resume, the control socket, disks that come and go, power-off, reboot (once, and five resets in one monitor), panic, signals, kill -9
 # timeout: 420
 . "$TOP/lib/told.sh"
 
@@ -23,11 +23,19 @@ start() { # VM SCRIPT ARGS...
 guest_script ticking <<'EOF'
 say up
 (i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); echo "tick $i"; sleep 0.1; done) &
+size() { cat "/sys/block/${1##*/}/size"; }
+watch() {
+	until d=$(disk more 2>/dev/null) && [ -n "$d" ] && [ "$(size "$d")" != 0 ]; do sleep 0.3; done
+	say "more $(md5sum <"$d" | cut -c1-32)"
+	until [ "$(size "$d")" = 0 ]; do sleep 0.3; done
+	say gone
+}
+[ ! -e /sys/block/vdc ] || watch &
 i=0
 while [ $i -lt 100000 ]; do i=$((i + 1)); dd if=/dev/zero of="$(disk data)" bs=4096 count=64 conv=fsync 2>/dev/null || say "write failed"; done
 EOF
 truncate -s 1M data
-start ticks ticking --cpus 2 --disk data,id=data
+start ticks ticking --cpus 2 --disk data,id=data --disk-slots 2
 guest_says ticks 90 up
 wait_for ticks.console '^tick 3' 60
 expect status eval 'ctl ticks.sock status | grep -qx running'
@@ -57,6 +65,19 @@ expect version eval 'ctl ticks.sock version | grep -q .'
 expect json eval 'ctl ticks.sock status --json | python3 -m json.tool >/dev/null'
 expect raw eval 'ctl ticks.sock raw "{\"execute\": \"query-name\"}" | grep -q name'
 expect unknown-command eval '! ctl ticks.sock fly 2>unknown; [ "$(wc -l <unknown)" = 1 ]'
+# a disk that only ctl can find: the monitor gets it as a descriptor
+mkdir elsewhere
+pattern send 100000 3 >elsewhere/more.img
+truncate -s 100352 elsewhere/more.img
+plug() { (cd elsewhere && ctl ../ticks.sock plug "$1"); }
+expect plug eval '[ "$(plug more.img,ro,id=more)" = more ]'
+expect plugged guest_says ticks 30 "more $(md5sum <elsewhere/more.img | cut -c1-32)"
+expect disks eval 'ctl ticks.sock disks | grep -q "^more *ro *more.img$"'
+expect plug-in-use eval '! plug more.img 2>refusal; grep -q "more.img.*in use" refusal'
+expect plug-missing eval '! plug none.img 2>refusal; grep -q "none.img: No such file" refusal'
+expect unplug ctl ticks.sock unplug more
+expect unplugged guest_says ticks 30 gone
+expect unplug-gone eval '! ctl ticks.sock unplug more 2>refusal; grep -q "no device more" refusal'
 expect qmp-greeting eval 'qmp ticks.sock "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"query-status\",\"id\":7}\n" >talk; grep -q "\"QMP\"" talk && grep -q "\"id\": *7" talk'
 expect qmp-before-capabilities eval 'qmp ticks.sock "{\"execute\":\"query-status\"}\n" | grep -q "\"error\""'
 expect qmp-garbage-harms-nobody eval 'qmp ticks.sock "}{\n" >/dev/null; ctl ticks.sock status | grep -qx running'
