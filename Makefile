@@ -85,7 +85,7 @@ $(PREPARED): $(BED)/prepare
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
 #: make            the programs, in build/riscv64
-#: make demo       boots a microVM and shows what its guest says
+#: make demo       boots a microVM and shows what its guest says; a pod through containerd
 #: make check      all tests: unit, corpora, stories in the emulated host
 
 clean:

@@ -7,7 +7,7 @@ pod-net_LIBS := -lmnl -ljansson -lprotobuf-c
 $(O)/riscv64/integration/stories/pod-net/pod-net.o: | $(PROTO_READY)
 
 .PHONY: demo bench bench-modes bench-pods soak matrix
-demo: programs
+demo: programs image
 	$(Q)integration/demo/run
 
 bench: programs image
