@@ -7,7 +7,7 @@
  * slept counts on neither. So it is made to happen at once: the hart is declared stopped, its
  * thread runs into KVM, which resets it and waits, and a nudge brings the thread back; then what
  * waited for the hart is given back to it. The machine then sleeps: vCPUs parked, devices alive.
- * The loop looks twenty times a second for an interrupt that the hart has enabled; it or
+ * The loop looks ten times a second for an interrupt that the hart has enabled; it or
  * vm_resume() wakes the machine.
  */
 #include "vm_internal.h"
@@ -15,7 +15,7 @@
 #include <asm/kvm.h>
 #include <time.h>
 
-#define LOOK_NS	    UINT64_C(50000000)
+#define LOOK_NS	    UINT64_C(100000000)
 #define RESET_TRIES 1000 /* of a millisecond: a loaded host may take its time */
 #define EXTERNAL    (1UL << 9)
 #define CSR(name)                                                                                  \

@@ -53,13 +53,17 @@ int aia_file_write(const struct aia_file *f, int device, unsigned hart)
 }
 
 /* Identities from the threshold on are masked, 0 masks none (§3.8.2). */
-bool aia_file_has_interrupt(const struct aia_file *f)
+bool aia_file_has_interrupt(const struct aia_file *f, int device, unsigned hart)
 {
 	for (unsigned i = 0; i < f->words && f->delivery == 1; i++) {
-		uint64_t set = f->pending[i] & f->enabled[i];
+		uint64_t pending = 0;
 
-		if (set &&
-			(!f->threshold || i * 64 + (unsigned)__builtin_ctzll(set) < f->threshold))
+		if (!f->enabled[i] || get(device, hart, EIP0 + 2 * i, &pending))
+			continue;
+		pending &= f->enabled[i];
+		if (pending &&
+			(!f->threshold ||
+				i * 64 + (unsigned)__builtin_ctzll(pending) < f->threshold))
 			return true;
 	}
 	return false;

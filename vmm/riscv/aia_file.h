@@ -20,7 +20,7 @@ struct aia_file {
 int aia_file_read(struct aia_file *f, int device, unsigned hart, unsigned ids) MUST_USE;
 int aia_file_write(const struct aia_file *f, int device, unsigned hart) MUST_USE;
 
-/* Whether an interrupt would go to the hart. */
-bool aia_file_has_interrupt(const struct aia_file *f);
+/* Whether an interrupt would go to the hart by now, whose file was f when it last ran. */
+bool aia_file_has_interrupt(const struct aia_file *f, int device, unsigned hart);
 
 #endif

@@ -54,10 +54,7 @@ int irqchip_restore(struct irqchip *c, unsigned hart)
 
 bool irqchip_pending(const struct irqchip *c, unsigned hart)
 {
-	struct aia_file file;
-
-	return c->aia >= 0 && !aia_file_read(&file, c->aia, hart, c->dt.num_ids) &&
-		aia_file_has_interrupt(&file);
+	return c->aia >= 0 && aia_file_has_interrupt(&c->held, c->aia, hart);
 }
 
 void irqchip_free(struct irqchip *c)

@@ -44,7 +44,7 @@ struct irqchip {
 	struct fdt_irqchip dt; /* what the device tree says of it */
 	bool guest_files; /* a hart's interrupts may come by an interrupt file of the hardware's */
 	int aia;	  /* KVM's device that has the interrupt files; -1: none; owned */
-	struct aia_file held; /* between irqchip_hold() and irqchip_restore() */
+	struct aia_file held; /* since irqchip_hold() */
 	uint64_t gpa, size;   /* of the registers that ops->access serves */
 };
 
@@ -94,7 +94,8 @@ static inline bool irqchip_access(struct irqchip *c, uint64_t gpa, void *data, u
  * runs. 0 or -errno. */
 int irqchip_hold(struct irqchip *c, unsigned hart) MUST_USE;
 int irqchip_restore(struct irqchip *c, unsigned hart) MUST_USE;
-/* Whether the hart's interrupt file has something for it. Not while it runs. */
+/* Whether the hart's interrupt file has something for it. After irqchip_hold() of that hart, while
+ * it does not run. */
 bool irqchip_pending(const struct irqchip *c, unsigned hart);
 
 /* Files of one mode each, for irqchip_new(). */
