@@ -1,5 +1,5 @@
 # what: no wake-up is lost on a busy host: timers by SBI calls (no Sstc), and interrupts between CPUs by the hardware's interrupt files
-# by-name: not run to its end on this state
+# by-name: its first half seen to pass, not run to its end yet
 # timeout: 150
 . "$TOP/lib/told.sh"
 
