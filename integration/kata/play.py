@@ -2,13 +2,16 @@
 as the agent's client. It does on the host what Kata's runtime does (host.py), starts the monitor with the recorded arguments, and
 sends what the runtime sent, call by call in its order: a call that was sent after an answer had come waits for that answer.
 DISK is what plugged disks have: none, empty (an empty ext4) or rootfs (an ext4 with a container's root file system).
-Prints a line "case NAME ok" or "case NAME FAIL why" for each call. The working directory takes files; the network namespace must
+Prints a line "case NAME ok" or "case NAME FAIL why" for each call, and (with $SOAK) one for their order: no call may be answered before another one
+that the recorded answer came after, if that one is what it had to wait for. The working directory takes files; the network namespace must
 be the caller's own."""
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import agent
@@ -35,7 +38,9 @@ class Player:
         self.failed = False
         self.count = 0
         self.killed = None  # when the shim was
+        self.early = []
         self.qmps, self.agents, self.outstanding, self.readers = {}, {}, [], {}
+        self.console, self.console_said = None, b""
         self.host = host.Host(self.argv[self.argv.index("-name") + 1].removeprefix("sandbox-"), os.getcwd(), *self.names())
 
     def case(self, name, why=None):
@@ -83,6 +88,8 @@ class Player:
                 self.process.kill_shim()
                 self.killed = time.monotonic()
         self.settle(float("inf"))
+        if os.environ.get("SOAK"):  # until it has been seen to pass
+            self.case("order", ", ".join(self.early) or None)
 
     # QMP
 
@@ -91,10 +98,26 @@ class Player:
         began = time.monotonic()
         try:
             self.qmps[number] = qmp.Qmp(path, qmp.DIAL_SECONDS, self.process.alive)
+            self.watch_console()
             self.case(f"{self.serial()}-qmp-dial", None if time.monotonic() - began <= qmp.DIAL_SECONDS else "too late")
         except (TimeoutError, OSError, ValueError) as why:
             self.case(f"{self.serial()}-qmp-dial", str(why))
             raise SystemExit(1) from why
+
+    def watch_console(self):
+        """With debugging on, the runtime reads the guest's console as soon as QMP answers; it must be there then."""
+        path = next((m.group(1) for m in (re.search(r"path=([^,]+console\.socket)", arg) for arg in self.argv) if m), None)
+        if path and not self.console:
+            self.console = socket.socket(socket.AF_UNIX)
+            self.console.connect(path)
+            threading.Thread(target=self.read_console, daemon=True).start()
+
+    def read_console(self):
+        try:
+            while data := self.console.recv(4096):
+                self.console_said += data
+        except OSError:  # the monitor was killed
+            pass
 
     def command(self, line):
         name = line["qmp"]["execute"]
@@ -136,6 +159,7 @@ class Player:
             self.agents[number] = self.dial()
         if method == "CreateContainer":
             self.host.share_container(request)
+        self.early += [f"{other} before {method} of {self.count + 1:03}" for other in self.answered_before(line)]
         name = f"{self.serial()}-{method}" + ("-unproved" if "unproved" in line["from"] else "")
         if "read" in line:
             key = (method, request["container_id"], request["exec_id"])
@@ -143,6 +167,14 @@ class Player:
             self.outstanding.append((line, name, self.readers[key], time.monotonic()))
         else:
             self.outstanding.append((line, name, self.agents[number].send(method, request), time.monotonic()))
+
+    def answered_before(self, cause):
+        """The calls that should still wait for this one, which is about to be sent, and don't."""
+        for line, name, call, _ in self.outstanding:
+            waits = line.get("end") != "open" and line.get("done", 0) > cause["t"]
+            arrived = call.ended if isinstance(call, agent.Reader) else call.arrived
+            if waits and arrived.is_set() and concerns(cause, line):
+                yield name
 
     def dial(self):
         """The runtime dials until the agent answers; who cleans up for a killed shim finds it at once, or never."""
@@ -223,6 +255,8 @@ class Player:
         for connection in self.qmps.values():
             connection.close()
         self.case("end-killed", None if self.process.kill() else "the monitor is still there")
+        if self.console:
+            self.case("console-talks", None if b"sampan-agent: " in self.console_said else f"it said {self.console_said[-200:]}")
         found = self.host.leftovers(self.monitor)
         self.case("end-nothing-left", "left: " + ", ".join(found) if found else None)
 
@@ -242,6 +276,16 @@ class Player:
     def close(self):
         self.process.kill()
         self.host.close()
+
+
+def concerns(cause, line):
+    """Whether a call says something to the process that another one waits for, or ends the sandbox."""
+    if cause["agent"] == "DestroySandbox":
+        return line["agent"] in ("GetOOMEvent", "WaitProcess")
+    if cause["agent"] not in ("SignalProcess", "WriteStdin", "CloseStdin", "TtyWinResize", "RemoveContainer"):
+        return False
+    said, waits = cause["request"], line["request"]
+    return said.get("container_id") == waits.get("container_id") and said.get("exec_id", "") in ("", waits.get("exec_id"))
 
 
 def main():

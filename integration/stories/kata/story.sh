@@ -16,7 +16,7 @@ play() { # FIXTURE DISK
 	rm -rf "$1"
 }
 
-for life in S1:none S2:empty S2dm:rootfs S5:none S6shim:none S6vmm:none S4mountfail:none; do
+for life in ${SOAK:+S1dbg:none} S1:none S2:empty S2dm:rootfs S5:none S6shim:none S6vmm:none S4mountfail:none; do
 	play "${life%:*}" "${life#*:}"
 done
 killall syslogd
