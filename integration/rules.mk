@@ -1,6 +1,7 @@
 # What runs in the emulated host: the demo, the stories, the benchmarks.
-PROGRAM_NAMES += bench-launch pod-net
+PROGRAM_NAMES += bench-launch kvm-bare pod-net
 bench-launch_SOURCES := integration/bench/launch.c
+kvm-bare_SOURCES := integration/stories/soak-lifecycle/bare.c
 # A pod's network without containerd; see the story of the name.
 pod-net_SOURCES = integration/stories/pod-net/pod-net.c $(sort $(POD_NET_SOURCES) $(AGENT_CLIENT_SOURCES) $(CORE_SOURCES))
 pod-net_LIBS := -lmnl -ljansson -lprotobuf-c
