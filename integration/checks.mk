@@ -53,5 +53,11 @@ fuzz: $(filter %/fuzz_$(T),$(FUZZ_PROGRAMS))
 		$(O)/fuzz/corpus/$(T) $(patsubst $(O)/fuzz/%/fuzz_$(T),%/corpus/$(T),$<)
 #: make fuzz T= S= one fuzz target for S seconds
 
+# P=NAME proves one only.
+PROVE_SOURCES := $(wildcard */*/prove/prove_*.c)
+prove: $(PREPARED) $(PROTO_READY)
+	@IN_TOOLS='$(IN_TOOLS)' PROVE='$(P)' PROVE_CFLAGS='$(filter -std=% -I% -D%,$(BASE_CFLAGS))' $(CHECKS)/prove $(O) $(PROVE_SOURCES)
+#: make prove      CBMC over what a guest or a peer reaches first; P=NAME for one proof
+
 include integration/lint.mk
-.PHONY: unit unit-programs corpora check check-image fuzz
+.PHONY: unit unit-programs corpora check check-image fuzz prove

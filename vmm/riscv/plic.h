@@ -11,8 +11,10 @@
 
 #include "core/util.h"
 
+#ifndef PLIC_MAX_SOURCES /* proofs have fewer */
 #define PLIC_MAX_SOURCES  127
 #define PLIC_MAX_CONTEXTS 64
+#endif
 #define PLIC_PRIORITY_MAX 7
 
 /* Bytes of address space that a PLIC with n contexts takes. */

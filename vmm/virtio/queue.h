@@ -11,7 +11,9 @@
 
 #include "mem/mem.h"
 
+#ifndef QUEUE_MAX_SIZE	   /* proofs have a smaller one */
 #define QUEUE_MAX_SIZE 256 /* largest size any device of ours offers */
+#endif
 
 struct queue {
 	uint16_t max;		    /* what the device offers; a power of two <= QUEUE_MAX_SIZE */
