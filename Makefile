@@ -31,7 +31,7 @@ endif
 WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrough -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Werror
 HARDEN := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero
-BASE_CFLAGS := -std=gnu11 -g -Ivmm -I. -MMD -MP -DSAMPAN_VERSION='"$(VERSION)"' $(WARN)
+BASE_CFLAGS := -std=gnu11 -g -Ivmm -I. -I$(O)/gen -MMD -MP -DSAMPAN_VERSION='"$(VERSION)"' $(WARN)
 RV_CFLAGS = $(BASE_CFLAGS) -O2 $(HARDEN) -ffunction-sections -fdata-sections $(CFLAGS)
 RV_LDFLAGS := $(RV_LD) -static-pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,-z,pack-relative-relocs -Wl,--gc-sections $(LDFLAGS)
 NATIVE_CFLAGS = $(BASE_CFLAGS) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all

@@ -6,6 +6,9 @@ kvm-bare_SOURCES := integration/stories/soak-lifecycle/bare.c
 pod-net_SOURCES = integration/stories/pod-net/pod-net.c $(sort $(POD_NET_SOURCES) $(AGENT_CLIENT_SOURCES) $(CORE_SOURCES))
 pod-net_LIBS := -lmnl -ljansson -lprotobuf-c
 $(O)/riscv64/integration/stories/pod-net/pod-net.o: | $(PROTO_READY)
+PROGRAM_NAMES += jail-try
+jail-try_SOURCES := integration/stories/jail/try.c vmm/jail/filter.c $(wildcard vmm/core/*.c vmm/block/*.c)
+jail-try_LIBS := -luring
 
 .PHONY: demo bench bench-modes bench-pods soak matrix
 demo: programs image

@@ -160,12 +160,14 @@ int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, stru
 	if (!vm)
 		return fail(err, -ENOMEM, "create the VM");
 	vm->loop = loop;
-	vm->kernel_fd = vm->initrd_fd = vm->kvm.sys = vm->kvm.vm = -1;
+	vm->kernel_fd = vm->initrd_fd = vm->kvm.sys = vm->kvm.vm = vm->opener.fd = -1;
 	vm->deferred.fn = posted;
 	for (unsigned i = 0; i < VM_MAX_CPUS; i++)
 		vm->vcpu[i].fd = -1;
 	vcpu_set_init(&vm->vcpus, &vm_vcpu_ops, vm);
 	rc = take_config(vm, cfg, err);
+	if (!rc)
+		rc = vm_jail_prepare(vm, cfg, err);
 	if (!rc)
 		rc = image_open(&vm->kernel_fd, vm->kernel, "kernel", err);
 	if (!rc && cfg->initrd)
@@ -218,6 +220,7 @@ void vm_free(struct vm *vm)
 	free(vm->kernel);
 	free(vm->initrd);
 	free(vm->append);
+	vm_jail_end(vm);
 	free(vm);
 }
 
@@ -234,6 +237,12 @@ int vm_start(struct vm *vm, struct err *err)
 {
 	int rc = need_state(vm, VM_CREATED, "start", err);
 
+	if (!rc)
+		rc = vm_jail_threads(vm, err);
+	if (!rc)
+		rc = vm_machine_threads(vm, err);
+	if (!rc)
+		rc = vm_jail_close(vm, err);
 	if (rc)
 		return rc;
 	vm->state = vm_gdb_waits(vm) ? VM_PAUSED : VM_RUNNING;
@@ -273,7 +282,8 @@ int vm_resume(struct vm *vm, struct err *err)
 	return 0;
 }
 
-/* The devices go back to power-on; the machine is a new one around them and the same RAM. */
+/* The devices go back to power-on; the machine is a new one around them, the same threads and the
+ * same RAM. */
 int vm_reset(struct vm *vm, struct err *err)
 {
 	bool paused = vm->state == VM_PAUSED;
@@ -281,14 +291,12 @@ int vm_reset(struct vm *vm, struct err *err)
 
 	if (!vm_alive(vm))
 		return need_state(vm, VM_RUNNING, "reset", err);
-	vcpus_end(&vm->vcpus, vm->vcpu, vm->max_cpus);
+	vcpus_pause(&vm->vcpus, vm->vcpu, vm->max_cpus);
 	if (paused)
 		vm_devices_resume(vm);
 	vm_devices_reset(vm);
 	vm_machine_down(vm);
 	__atomic_store_n(&vm->posted, 0, __ATOMIC_SEQ_CST);
-	vcpu_set_fini(&vm->vcpus);
-	vcpu_set_init(&vm->vcpus, &vm_vcpu_ops, vm);
 	rc = vm_machine_up(vm, err);
 	if (!rc)
 		rc = vm_machine_boot(vm, err);

@@ -3,8 +3,12 @@
  * shim) may say and hear.
  *
  * A struct vm is created from a struct vm_config, owned by the caller, and used from the loop
- * thread only. Nothing here knows a protocol. After vm_start() the monitor opens, executes and
- * connects nothing by itself. Errors are -errno with a sentence in err.
+ * thread only. Nothing here knows a protocol. Errors are -errno with a sentence in err.
+ *
+ * vm_new() opens all that the config names, vm_confine() takes everything else away from the
+ * process, vm_start() starts threads and leaves each, the caller's too, the system calls that it
+ * needs. So whatever a front opens, it opens before vm_confine(), and it starts no threads before
+ * vm_start().
  *
  * Life cycle (enum vm_state): CREATED -start-> RUNNING <-pause/resume-> PAUSED; RUNNING <-the
  * guest's SBI system suspend / an interrupt or resume-> SUSPENDED; the guest's
@@ -14,6 +18,7 @@
 #ifndef SAMPAN_VM_H
 #define SAMPAN_VM_H
 
+#include <stdio.h>
 #include "block/block.h"
 #include "dev/chardev.h"
 #include "mem/mem.h"
@@ -75,6 +80,18 @@ struct vm_fs {
 	const char *tag; /* what the guest mounts, 1..36 bytes */
 };
 
+/* The sandbox that vm_confine() puts around the process; see jail/jail.h. */
+struct vm_jail {
+	bool off;     /* for developers: there is none */
+	uint32_t uid; /* who the process becomes, if it was started as root; 0: VM_JAIL_USER */
+	uint32_t gid; /* 0: the same number */
+	bool names;   /* the front makes sockets or files after vm_new() that must be removed */
+	const char *disk_dirs; /* "DIR:DIR...": vm_disk_open() finds files there, and block devices
+				  in /dev; NULL: it opens none */
+};
+
+#define VM_JAIL_USER 65534 /* nobody */
+
 struct vm_config {
 	const char *name;   /* NULL: "sampan" */
 	const char *kernel; /* path; RISC-V Image, gzip, zstd or ELF */
@@ -106,6 +123,7 @@ struct vm_config {
 	struct vm_vsock vsock;
 	bool no_rng;
 	uint64_t rng_rate; /* bytes per second; 0: 1 MiB/s */
+	struct vm_jail jail;
 	void (*on_event)(void *arg, int event, const char *detail); /* enum vm_event; loop thread */
 	void (*on_escape)(void *arg); /* Ctrl-A X on a terminal console; loop thread */
 	void *arg;
@@ -161,6 +179,9 @@ int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, stru
 	MUST_USE;
 void vm_free(struct vm *vm);
 
+/* Once, before vm_start(). An error leaves the process half confined: it must end. */
+int vm_confine(struct vm *vm, struct err *err) MUST_USE;
+
 int vm_start(struct vm *vm, struct err *err) MUST_USE;
 int vm_pause(struct vm *vm, struct err *err)
 	MUST_USE; /* returns when no vCPU runs and no request is in flight */
@@ -169,13 +190,17 @@ int vm_reset(struct vm *vm, struct err *err) MUST_USE;
 void vm_stop(struct vm *vm); /* ends the guest at once; disks are flushed; VM_EVENT_SHUTDOWN follows
 				unless already stopped */
 
+/* Opens a disk for vm_disk_plug(), as block_open_file() does; in a confined process by its opener.
+ */
+int vm_disk_open(struct vm *vm, int *fd, const char *path, bool readonly, struct err *err) MUST_USE;
+
 /*
  * Replaceable disks. Slots are counted with the disks of the start, in the order of the guest's vdX
  * names: ndisks .. ndisks + disk_slots - 1. The guest sees an empty one as a disk of no capacity
  * and hears of each change. Running or paused. Refused: a slot that is not there (-ENOENT), one
  * that holds a disk of the start (-EPERM), one that is full (plug, -EBUSY) or empty (unplug,
- * -ENOENT). disk->queues is not looked at, disk->fd is taken over on success. Unplugging waits for
- * requests in flight; later ones fail in the guest.
+ * -ENOENT). disk->queues and disk->io are not looked at, disk->fd is taken over on success.
+ * Unplugging waits for requests in flight; later ones fail in the guest.
  */
 int vm_disk_plug(struct vm *vm, unsigned slot, const struct vm_disk *disk, struct err *err)
 	MUST_USE;
@@ -184,6 +209,9 @@ int vm_disk_unplug(struct vm *vm, unsigned slot, struct err *err) MUST_USE;
 void vm_query(const struct vm *vm, struct vm_info *info);
 int vm_query_cpu(const struct vm *vm, unsigned index, struct vm_cpu_info *info);
 int vm_query_device(const struct vm *vm, unsigned index, struct vm_device_info *info);
+
+/* What a confined process may still do: every system call of every kind of thread, and why. */
+void vm_print_policy(FILE *to);
 
 /* Whether a config's cpu, or sbi, is well-formed; what of it the host has is not asked. 0 or
  * -EINVAL.

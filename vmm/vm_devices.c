@@ -246,6 +246,13 @@ static int add_filesystems(struct vm *vm, const struct vm_config *cfg, struct er
 	return 0;
 }
 
+static int dial(void *arg, uint32_t port)
+{
+	struct vm *vm = arg;
+
+	return opener_dial(&vm->opener, port);
+}
+
 static int add_vsock(struct vm *vm, const struct vm_config *cfg, struct err *err)
 {
 	struct virtio_env e = env(vm, "vsock0");
@@ -254,6 +261,10 @@ static int add_vsock(struct vm *vm, const struct vm_config *cfg, struct err *err
 
 	if (!cfg->vsock.present)
 		return 0;
+	if (vm->opener.fd >= 0) {
+		e.dial = dial;
+		e.dial_arg = vm;
+	}
 	rc = cfg->vsock.uds ? virtio_hvsock_new(&dev, &cfg->vsock, &e, err)
 			    : virtio_vsock_new(&dev, &cfg->vsock, &e, err);
 	return rc ? rc : plug(vm, dev, "vsock0", "virtio-vsock", err);

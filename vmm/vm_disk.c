@@ -24,6 +24,17 @@ static int find(struct vm *vm, unsigned slot, struct virtio_dev **dev, struct er
 	return 0;
 }
 
+int vm_disk_open(struct vm *vm, int *fd, const char *path, bool readonly, struct err *err)
+{
+	if (!vm->confined)
+		return block_open_file(fd, path, readonly, err);
+	if (vm->opener.fd < 0 || !vm->jail.disk_dirs)
+		return failx(err, -EACCES,
+			"open disk %s: the sandbox opens no paths, a descriptor must come instead",
+			path);
+	return opener_disk(&vm->opener, fd, path, readonly, err);
+}
+
 int vm_disk_plug(struct vm *vm, unsigned slot, const struct vm_disk *disk, struct err *err)
 {
 	struct virtio_dev *dev;

@@ -123,6 +123,7 @@ static void interrupted(struct vcpu *v, void *arg)
 	vm_wakeups_heal(arg, v);
 }
 
-const struct vcpu_ops vm_vcpu_ops = { .exit = handle_exit,
+const struct vcpu_ops vm_vcpu_ops = { .begin = vm_jail_vcpu,
+	.exit = handle_exit,
 	.interrupted = interrupted,
 	.failed = handle_failure };

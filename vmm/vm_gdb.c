@@ -341,8 +341,7 @@ static void send_bytes(void *arg, const void *data, size_t len)
 {
 	struct vm_gdb *g = arg;
 
-	if (g->client >= 0 &&
-		send(g->client, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
+	if (g->client >= 0 && sock_send(g->client, data, len) != (ssize_t)len)
 		g->owes_close = true;
 }
 
@@ -350,6 +349,7 @@ static void heard(struct watch *w, uint32_t events UNUSED)
 {
 	struct vm_gdb *g = container_of(w, struct vm_gdb, talking);
 	char buf[RSP_PACKET];
+	/* syscall(loop): read: what the debugger asks */
 	ssize_t n = read(g->client, buf, sizeof(buf));
 
 	if (n > 0)
@@ -378,6 +378,7 @@ static int attach(struct vm_gdb *g, int fd, struct err *err)
 static void knocked(struct watch *w, uint32_t events UNUSED)
 {
 	struct vm_gdb *g = container_of(w, struct vm_gdb, listening);
+	/* syscall(loop): accept4: the debugger */
 	AUTO_FD fd = accept4(g->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	bool alive = g->vm->state == VM_RUNNING || g->vm->state == VM_PAUSED;
 	struct err err = { 0 };

@@ -3,16 +3,18 @@
  *
  * vm.c has the life cycle, vm_machine.c the KVM half (up and down, so that a reset is a new machine
  * around the same devices), vm_devices.c the devices, vm_disk.c replaceable disks, vm_exit.c what
- * vCPU exits mean, vm_suspend.c the guest's sleep, vm_wakeups.c what KVM forgets, vm_check.c the
- * look at the host.
+ * vCPU exits mean, vm_jail.c the sandbox, vm_suspend.c the guest's sleep, vm_wakeups.c what KVM
+ * forgets, vm_check.c the look at the host.
  */
 #ifndef SAMPAN_VM_INTERNAL_H
 #define SAMPAN_VM_INTERNAL_H
 
+#include <sys/utsname.h>
 #include "bus.h"
 #include "dev/pvpanic.h"
 #include "dev/rtc.h"
 #include "dev/uart.h"
+#include "jail/opener.h"
 #include "kvm/vcpu.h"
 #include "riscv/fdt.h"
 #include "riscv/image.h"
@@ -113,6 +115,13 @@ struct vm {
 	struct vm_gdb *gdb;	     /* NULL: none may come */
 	uint64_t gdb_hit;	     /* atomic: vCPUs that came to an ebreak */
 	const struct vcpu *run_only; /* during vm_resume(): the only one that is to run */
+
+	struct utsname host; /* its kernel */
+
+	/* The sandbox. */
+	struct vm_jail jail;
+	struct opener opener;
+	bool confined;
 };
 
 static inline bool vm_alive(const struct vm *vm)
@@ -135,8 +144,9 @@ int vm_machine_new(struct vm *vm, struct err *err)
 	MUST_USE; /* the KVM machine, if it can be as large as is wanted */
 int vm_machine_up(struct vm *vm, struct err *err) MUST_USE; /* after devices exist; KVM is open */
 int vm_machine_boot(struct vm *vm, struct err *err)
-	MUST_USE;		     /* kernel, device tree, hart 0's registers, threads */
-void vm_machine_down(struct vm *vm); /* threads, vCPUs, interrupt controller, KVM machine */
+	MUST_USE; /* kernel, device tree, hart 0's registers */
+int vm_machine_threads(struct vm *vm, struct err *err) MUST_USE; /* parked */
+void vm_machine_down(struct vm *vm); /* vCPUs, interrupt controller, KVM machine; not the threads */
 
 /* vm_suspend.c */
 int vm_suspend_new(struct vm *vm, struct err *err) MUST_USE;
@@ -158,6 +168,14 @@ bool vm_gdb_waits(const struct vm *vm);			 /* the guest is not to start yet */
 int vm_gdb_arm(struct vm *vm, struct err *err) MUST_USE; /* vCPUs are new */
 void vm_gdb_hit(struct vm *vm);				 /* POST_DEBUG */
 void vm_gdb_ended(struct vm *vm);
+
+/* vm_jail.c */
+int vm_jail_prepare(struct vm *vm, const struct vm_config *cfg, struct err *err)
+	MUST_USE;					      /* before anything is opened */
+int vm_jail_threads(struct vm *vm, struct err *err) MUST_USE; /* all that a confined VM will have */
+int vm_jail_close(struct vm *vm, struct err *err) MUST_USE; /* for the calling thread, the loop's */
+void vm_jail_end(struct vm *vm);
+void vm_jail_vcpu(struct vcpu *v, void *arg); /* the first thing that a vCPU's thread does */
 
 /* vm_exit.c */
 extern const struct vcpu_ops vm_vcpu_ops;

@@ -88,7 +88,6 @@ static void machine_close(struct vm *vm)
 
 void vm_machine_down(struct vm *vm)
 {
-	vcpus_end(&vm->vcpus, vm->vcpu, vm->max_cpus);
 	machine_close(vm);
 }
 
@@ -187,6 +186,7 @@ static int write_fdt(struct vm *vm, struct err *err)
 	for (unsigned i = 0; i < vm->ndevices; i++)
 		devices[i] = (struct fdt_device){ vm->device[i].fdt_kind, vm->device[i].gpa,
 			vm->device[i].size, vm->device[i].irq };
+	/* syscall(loop): getrandom: a new machine's seeds */
 	if (getrandom(m.rng_seed, sizeof(m.rng_seed), 0) != sizeof(m.rng_seed) ||
 		getrandom(&m.kaslr_seed, sizeof(m.kaslr_seed), 0) != sizeof(m.kaslr_seed))
 		return fail(err, -errno, "get a random seed for the guest");
@@ -206,8 +206,15 @@ int vm_machine_boot(struct vm *vm, struct err *err)
 		rc = vm_gdb_arm(vm, err);
 	if (!rc)
 		rc = isa_boot_regs(&vm->vcpu[0], vm->layout.entry, vm->layout.fdt, err);
-	for (unsigned i = 0; i < vm->cpus && !rc;
-		i++) /* spare vCPUs get no thread: the guest can't start them */
+	return rc;
+}
+
+/* Spare vCPUs get no thread: the guest can't start them. */
+int vm_machine_threads(struct vm *vm, struct err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < vm->cpus && !rc; i++)
 		rc = vcpu_start_thread(&vm->vcpu[i], &vm->vcpus, err);
 	return rc;
 }

@@ -12,6 +12,8 @@
  */
 #include "vm_internal.h"
 
+#include <poll.h>
+
 #include <asm/kvm.h>
 #include <time.h>
 
@@ -51,13 +53,13 @@ static void look(struct timer *t)
 /* Until its pc is where it is to start. */
 static int reset_hart(struct vm *vm, struct vcpu *v)
 {
-	const struct timespec pause = { 0, 1000000 };
 	uint64_t pc = 0;
 	int rc = vcpu_set_stopped(v, true);
 
 	for (unsigned i = 0; i < RESET_TRIES && !rc && pc != vm->suspend.address; i++) {
 		vcpus_run(&vm->vcpus, v);
-		nanosleep(&pause, NULL);
+		/* syscall(loop): ppoll: gives a hart a moment */
+		poll(NULL, 0, 1);
 		vcpus_pause(&vm->vcpus, vm->vcpu, vm->max_cpus);
 		rc = vcpu_get_reg(v, PC, &pc);
 	}

@@ -1,11 +1,11 @@
 /*
  * Where this host's KVM loses wake-ups (riscv/wakeups.h), every vCPU is made to enter the guest
  * anew ten times a second while the machine runs. Elsewhere nothing is done.
+ * syscall(setup): uname: which kernel it is
  */
 #include "vm_internal.h"
 
 #include <asm/kvm.h>
-#include <sys/utsname.h>
 
 #define TIMER_REG(name)                                                                            \
 	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | KVM_REG_RISCV_TIMER | KVM_REG_RISCV_TIMER_REG(name))
@@ -22,6 +22,7 @@ int vm_wakeups_new(struct vm *vm, struct err *err)
 {
 	int rc = timer_init(vm->loop, &vm->nudge, nudge);
 
+	uname(&vm->host);
 	return rc ? fail(err, rc, "make a timer") : 0;
 }
 
@@ -32,11 +33,9 @@ void vm_wakeups_free(struct vm *vm)
 
 void vm_wakeups_up(struct vm *vm)
 {
-	struct utsname host = { 0 };
 	uint64_t period;
 
-	uname(&host);
-	vm->wakeups_lost = wakeups_lost(host.release, vm->irqchip->guest_files,
+	vm->wakeups_lost = wakeups_lost(vm->host.release, vm->irqchip->guest_files,
 		isa_has(&vm->isa.hidden, EXT_SSTC));
 	period = vm->wakeups_lost ? UINT64_C(1000000000) / WAKEUPS_PER_SECOND : 0;
 	timer_set(&vm->nudge, period, period);

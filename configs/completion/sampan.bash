@@ -2,10 +2,11 @@
 _sampan() {
 	local cur=$2 prev=$3
 	local options='--kernel --initrd --append --cpus --cpu --sbi --mem --disk --disk-slots --net --vsock --fs --console --virtio-console
-		--api --name --irqchip --reboot --no-rng --rng-rate --gdb --log-level --log-file --pid-file --help'
+		--api --name --irqchip --reboot --no-rng --rng-rate --gdb --log-level --log-file --pid-file
+		--jail --jail-user --help'
 	local words=''
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words='run check ctl agent --help --version'
+		words='run check ctl agent --help --version --print-policy'
 	elif [ "${COMP_WORDS[1]}" = check ]; then
 		words='--json --cpu --help'
 	elif [ "${COMP_WORDS[1]}" = ctl ]; then

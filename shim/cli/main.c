@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include "core/streams.h"
+#include "vm.h"
 
 static const struct {
 	const char *name, *about;
@@ -42,6 +43,7 @@ static void help(void)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-8s %s\n", commands[i].name, commands[i].about);
 	printf("\n  sampan COMMAND --help   says more of one; sampan --version shows the version\n"
+	       "  sampan --print-policy   shows what a running monitor may still ask of the kernel\n"
 	       "  man sampan              says the rest\n");
 }
 
@@ -58,6 +60,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--version")) {
 		printf("sampan %s\n", SAMPAN_VERSION);
+		return CLI_OK;
+	}
+	if (!strcmp(argv[1], "--print-policy")) {
+		vm_print_policy(stdout);
 		return CLI_OK;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)

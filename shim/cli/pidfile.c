@@ -1,4 +1,7 @@
-/* open, lock, look again whether the name still is what was locked, write; see pidfile.h. */
+/*
+ * open, lock, look again whether the name still is what was locked, write; see pidfile.h.
+ * syscall(setup): openat, fstat, flock, ftruncate, write, getpid: all of it
+ */
 #include "shim/cli/pidfile.h"
 
 #include <fcntl.h>
@@ -6,20 +9,14 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static bool is_same(int fd, const char *path)
-{
-	struct stat a, b;
-
-	return !fstat(fd, &a) && !lstat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 int pidfile_write(struct pidfile *p, const char *path, struct err *err)
 {
 	AUTO_FD fd = -1;
 	struct stat st;
 
+	int rc;
+
 	p->fd = -1;
-	p->path = path;
 	/* Read-write, because a FIFO that nobody reads refuses a writer with a sentence about
 	 * devices. */
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
@@ -28,12 +25,14 @@ int pidfile_write(struct pidfile *p, const char *path, struct err *err)
 	if (!S_ISREG(st.st_mode))
 		return failx(err, -EINVAL, "create pid file %s: it exists and is no regular file",
 			path);
-	if (flock(fd, LOCK_EX | LOCK_NB) || !is_same(fd, path))
+	rc = flock(fd, LOCK_EX | LOCK_NB) ? -errno : name_made(&p->name, path, fd);
+	if (rc || !name_is_ours(&p->name)) {
+		name_forget(&p->name);
 		return failx(err, -EBUSY, "create pid file %s: another process is using it", path);
+	}
 	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", (int)getpid()) < 0) {
-		int rc = fail(err, -errno, "write pid file %s", path);
-
-		unlink(path);
+		rc = fail(err, -errno, "write pid file %s", path);
+		name_remove(&p->name);
 		return rc;
 	}
 	p->fd = take_fd(&fd);
@@ -44,8 +43,7 @@ void pidfile_remove(struct pidfile *p)
 {
 	if (p->fd < 0)
 		return;
-	if (is_same(p->fd, p->path))
-		unlink(p->path);
+	name_remove(&p->name);
 	close(p->fd);
 	p->fd = -1;
 }

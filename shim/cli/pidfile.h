@@ -6,9 +6,10 @@
 #define SAMPAN_CLI_PIDFILE_H
 
 #include "core/err.h"
+#include "core/names.h"
 
 struct pidfile {
-	const char *path;
+	struct name name;
 	int fd; /* locked; -1: none */
 };
 

@@ -6,12 +6,14 @@
  * everything is given back in one place, in reverse order, so that sockets and the pid file go and
  * the terminal is restored on every way out. Signals are blocked before any thread exists and read
  * from a signalfd.
+ * syscall(setup): rt_sigaction, rt_sigprocmask, signalfd4, openat: signals and the log file
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include "core/streams.h"
 #include "shim/cli/cli.h"
 #include "shim/cli/pidfile.h"
 #include "shim/cli/run_opts.h"
@@ -76,6 +78,7 @@ static void on_signal(struct watch *w, uint32_t events UNUSED)
 	struct run *r = container_of(w, struct run, signals);
 	struct signalfd_siginfo info;
 
+	/* syscall(loop): read: a signal */
 	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	r->signal = (int)info.ssi_signo;
@@ -171,6 +174,8 @@ static int set_up(struct run *r, struct err *err)
 		rc = open_api(r, err);
 	if (!rc)
 		rc = vm_new(&r->vm.vm, &r->opts.vm, r->loop, err);
+	if (!rc)
+		rc = vm_confine(r->vm.vm, err);
 	r->blocks.vm = r->vm.vm;
 	if (!rc)
 		rc = vm_start(r->vm.vm, err);
@@ -220,12 +225,14 @@ static int run(struct run *r)
 {
 	int status = CLI_ERROR;
 
+	streams_keep(r->opts.fds, r->opts.nfds);
 	r->signals.fd = r->pidfile.fd = r->log_fd = -1;
 	r->stop.fn = stop_now;
 	r->vm.quit = stop_soon;
 	r->vm.arg = r->opts.vm.arg = r;
 	r->opts.vm.on_event = on_event;
 	r->opts.vm.on_escape = stop_soon;
+	r->opts.vm.jail.off = !r->opts.jail;
 	if (!set_up(r, &r->err)) {
 		*r->err.msg = 0; /* what was tried in vain on the way is no complaint */
 		loop_run(r->loop);

@@ -320,9 +320,9 @@ static int use_fd(int *used, unsigned *n, int fd, struct err *err)
 }
 
 /* Each inherited descriptor is taken over by one device. */
-static int check_fds(const struct run_opts *r, struct err *err)
+static int check_fds(struct run_opts *r, struct err *err)
 {
-	int used[RUN_NETS * VM_MAX_NET_QUEUES + RUN_CONSOLES + 2], rc = 0;
+	int *used = r->fds, rc = 0;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < r->vm.nnets; i++)
@@ -335,6 +335,7 @@ static int check_fds(const struct run_opts *r, struct err *err)
 		rc = use_fd(used, &n, r->vm.serial.fd, err);
 	if (!rc && r->vm.vsock.vhost_fd >= 0)
 		rc = use_fd(used, &n, r->vm.vsock.vhost_fd, err);
+	r->nfds = n;
 	return rc;
 }
 
@@ -356,6 +357,13 @@ static int set_log_level(const struct opt *o UNUSED, void *into, const char *val
 		return failx(err, -EINVAL, "\"%s\" is none of error, warn, info, debug", value);
 	((struct run_opts *)into)->log_level = (enum log_level)level;
 	return 0;
+}
+
+static int set_jail_user(const struct opt *o UNUSED, void *into, const char *value, struct err *err)
+{
+	struct vm_jail *jail = &((struct run_opts *)into)->vm.jail;
+
+	return parse_ids(value, &jail->uid, &jail->gid, err);
 }
 
 static const char *const irqchip_words[] = { "auto", "aia", "aia-hwaccel", "aia-emul", "split",
@@ -392,9 +400,8 @@ static const struct opt words[] = {
 	{ "virtio-console", .many = true, .set = set_port, .metavar = "BACKEND",
 		.help = "one more console [,name=S]" },
 	{ "api", .set = set_path, .metavar = "PATH", R(api),
-		.help = "unix socket for sampan ctl (QMP)" },
-	{ "name", .set = opt_name, .max = 64, .metavar = "S", R(vm.name),
-		.help = "of the VM (sampan)" },
+		.help = "unix socket for sampan ctl; --name S: of the VM" },
+	{ "name", .set = opt_name, .max = 64, R(vm.name) },
 	{ "irqchip", .set = opt_choice, .choices = irqchip_words, .metavar = "MODE", R(vm.irqchip),
 		.help = "auto, aia, aia-hwaccel, aia-emul, split, aplic, plic" },
 	{ "reboot", .set = opt_choice, .choices = reboot_words, .metavar = "exit|reset", R(reboot),
@@ -409,6 +416,9 @@ static const struct opt words[] = {
 		.help = "log there, not on stderr" },
 	{ "pid-file", .set = set_path, .metavar = "FILE", R(pid_file),
 		.help = "holds the process id meanwhile" },
+	{ "jail-user", .set = set_jail_user, .metavar = "UID[:GID]",
+		.help = "what root becomes (65534) with --jail, the sandbox" },
+	{ "jail", OPT_FLAG, .set = opt_flag, R(jail) },
 	{ "help", OPT_FLAG, .set = opt_flag, R(help) },
 };
 

@@ -16,6 +16,7 @@
 #define RUN_NETS     16
 #define RUN_CONSOLES 16
 #define RUN_FS	     16
+#define RUN_FDS	     (RUN_NETS * VM_MAX_NET_QUEUES + RUN_CONSOLES + 2)
 #define RUN_APPEND                                                                                 \
 	1023 /* bytes of command line that a RISC-V kernel keeps (COMMAND_LINE_SIZE, less the NUL) \
 	      */
@@ -29,7 +30,9 @@ struct run_opts {
 	const char *api, *log_file, *pid_file;
 	enum log_level log_level;
 	unsigned reboot;
-	bool console_given, help;
+	bool console_given, help, jail;
+	int fds[RUN_FDS]; /* inherited ones that something takes over */
+	unsigned nfds;
 	struct opts_texts texts;
 };
 

@@ -2,6 +2,7 @@
  * The monitor's process: one machine, driven by the shim over an inherited socket. It opens nothing
  * by itself: kernel, disks, taps, vhost-vsock and the file system's back end come as descriptors,
  * and it ends when the socket does, so a shim that dies leaves no machine behind.
+ * syscall(setup): rt_sigaction, prctl, fcntl(F_SETFD): before that
  */
 #define _GNU_SOURCE
 #include "shim/containerd/monitor_main.h"
@@ -113,6 +114,7 @@ static void set_machine(struct monitor *m, struct machine *k)
 		.nets = k->nets,
 		.filesystems = &k->fs,
 		.serial = { .kind = CHARDEV_FD },
+		.jail.off = true,
 		.on_event = on_event,
 		.arg = m,
 	};
@@ -196,6 +198,8 @@ static int start(struct monitor *m, struct err *err)
 		close(m->fds[1]);
 	if (!rc)
 		rc = loop_add(m->loop, &m->control, WIRE_FD, EPOLLIN, on_control);
+	if (!rc)
+		rc = vm_confine(m->vm, err);
 	return rc ? rc : vm_start(m->vm, err);
 }
 
@@ -217,6 +221,7 @@ int monitor_main(const char *id)
 	rc = start(m, &err);
 	say(m, WIRE_STARTED, rc, err.msg);
 	if (!rc) {
+		/* syscall(loop): fcntl(F_SETFL): from here on the shim is heard in the loop */
 		fcntl(WIRE_FD, F_SETFL, O_NONBLOCK);
 		loop_run(m->loop);
 	}

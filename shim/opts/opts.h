@@ -76,6 +76,8 @@ int parse_size(const char *text, uint64_t *bytes, struct err *err) MUST_USE;
 /* Decimal digits only. */
 int parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *out, struct err *err)
 	MUST_USE;
+/* UID[:GID], neither 0; without GID the same number. */
+int parse_ids(const char *text, uint32_t *uid, uint32_t *gid, struct err *err) MUST_USE;
 /* aa:bb:cc:dd:ee:ff, not a group address and not all zero. */
 int parse_mac(const char *text, uint8_t mac[6], struct err *err) MUST_USE;
 /* N, an open descriptor that we inherited; lowest 3 refuses the standard streams, 0 takes any. To

@@ -74,6 +74,24 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+int parse_ids(const char *text, uint32_t *uid, uint32_t *gid, struct err *err)
+{
+	size_t len = strcspn(text, ":");
+	char first[16];
+	uint64_t u, g;
+
+	if (len >= sizeof(first))
+		return failx(err, -EINVAL, "\"%s\" is not UID[:GID]", text);
+	memcpy(first, text, len);
+	first[len] = 0;
+	if (parse_count(first, 1, UINT32_MAX - 1, &u, NULL) ||
+		parse_count(text[len] ? text + len + 1 : first, 1, UINT32_MAX - 1, &g, NULL))
+		return failx(err, -EINVAL, "\"%s\" is not UID[:GID], neither of them 0", text);
+	*uid = (uint32_t)u;
+	*gid = (uint32_t)g;
+	return 0;
+}
+
 int parse_mac(const char *text, uint8_t mac[6], struct err *err)
 {
 	uint8_t got[6];

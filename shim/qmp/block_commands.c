@@ -204,7 +204,7 @@ static int open_file(const struct qmp_blocks *b, const char *filename, bool read
 
 	*name = filename;
 	if (!b->fds || !qmp_fds_means(filename))
-		return block_open_file(fd, filename, readonly, err);
+		return vm_disk_open(b->vm, fd, filename, readonly, err);
 	rc = qmp_fds_copy(b->fds, filename, readonly, &got, name, err);
 	if (!rc)
 		rc = block_check_file(got, *name, readonly, err);
@@ -307,6 +307,7 @@ static int check_sharing(const struct qmp_blocks *b, struct qmp_node *n, int fd,
 {
 	struct stat st;
 
+	/* syscall(loop): fstat: which disks are in */
 	if (fstat(fd, &st))
 		return fail(err, -errno, "use disk %s", n->path);
 	n->dev = st.st_dev;
@@ -319,13 +320,13 @@ static int check_sharing(const struct qmp_blocks *b, struct qmp_node *n, int fd,
 	return 0;
 }
 
-static int reopen(const struct qmp_node *n, int *fd, struct err *err)
+static int reopen(struct qmp_blocks *b, const struct qmp_node *n, int *fd, struct err *err)
 {
 	if (n->sent)
 		return failx(err, -EBADF,
 			"the descriptor of block device %s went with its device: send it again",
 			n->id);
-	return block_open_file(fd, n->path, n->readonly, err);
+	return vm_disk_open(b->vm, fd, n->path, n->readonly, err);
 }
 
 static int plug(struct qmp_blocks *b, struct qmp_node *n, unsigned slot, const char *serial,
@@ -340,7 +341,7 @@ static int plug(struct qmp_blocks *b, struct qmp_node *n, unsigned slot, const c
 
 	n->fd = -1;
 	if (fd < 0)
-		rc = reopen(n, &fd, err);
+		rc = reopen(b, n, &fd, err);
 	if (!rc)
 		rc = check_sharing(b, n, fd, err);
 	disk.fd = fd;

@@ -237,6 +237,7 @@ static const struct qmp_kept *choose(const struct qmp_fds *f, int64_t set, bool 
 
 	for (size_t i = 0; i < QMP_FDS; i++) {
 		const struct qmp_kept *k = &f->kept[i];
+		/* syscall(loop): fcntl(F_GETFL): how a descriptor of QMP was opened */
 		int flags = is_in(k, set) ? fcntl(k->fd, F_GETFL) : -1;
 
 		if (flags < 0)
@@ -261,6 +262,7 @@ int qmp_fds_copy(struct qmp_fds *f, const char *filename, bool readonly, int *fd
 		k = choose(f, set, readonly);
 	if (!k)
 		return failx(err, -ENOENT, "there is no descriptor %.64s", filename);
+	/* syscall(loop): fcntl(F_DUPFD_CLOEXEC): a descriptor of QMP is used */
 	*fd = fcntl(k->fd, F_DUPFD_CLOEXEC, 0);
 	if (*fd < 0)
 		return fail(err, -errno, "use descriptor %.64s", filename);

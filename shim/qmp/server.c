@@ -56,7 +56,7 @@ static void flush(struct client *c)
 	const char *data;
 
 	while ((data = qmp_session_output(&c->session, &len))) {
-		ssize_t n = send(c->watch.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = sock_send(c->watch.fd, data, len);
 
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)
@@ -100,6 +100,7 @@ static void receive(struct client *c)
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control) };
+	/* syscall(loop): recvmsg: from clients of QMP, with descriptors */
 	ssize_t n = recvmsg(c->watch.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n >= 0)
@@ -197,8 +198,8 @@ static void refuse(int fd)
 	json_t *error = qmp_error("GenericError", "too many clients");
 	AUTO_FREE char *text = error ? json_dumps(error, JSON_COMPACT) : NULL;
 
-	if (text && send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-		send(fd, "\r\n", 2, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (text && sock_send(fd, text, strlen(text)) >= 0)
+		sock_send(fd, "\r\n", 2);
 	json_decref(error);
 }
 
@@ -228,6 +229,7 @@ static void admit(struct qmp_server *server, int *fd)
 static void on_connection(struct watch *w, uint32_t events UNUSED)
 {
 	struct qmp_server *server = container_of(w, struct qmp_server, watch);
+	/* syscall(loop): accept4: a client of QMP */
 	AUTO_FD fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd >= 0) {
@@ -239,6 +241,8 @@ static void on_connection(struct watch *w, uint32_t events UNUSED)
 			refuse(fd);
 		auto_fd_close(&fd);
 		fd = -1;
+		/* syscall(loop): fcntl(F_DUPFD_CLOEXEC): a spare descriptor, for a client too many
+		 */
 		server->spare = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
 	}
 }
@@ -293,6 +297,7 @@ void qmp_server_event(struct qmp_server *server, const char *name, json_t *data)
 	struct timespec now;
 	json_t *event;
 
+	/* syscall(loop): clock_gettime: an event's time stamp */
 	clock_gettime(CLOCK_REALTIME, &now);
 	event = json_pack("{s:s,s:{s:I,s:I}}", "event", name, "timestamp", "seconds",
 		(json_int_t)now.tv_sec, "microseconds", (json_int_t)(now.tv_nsec / 1000));

@@ -256,9 +256,9 @@ static int use_fd(int *used, unsigned *n, int fd, const char *whose, struct err 
 	return 0;
 }
 
-static int check_fds(const struct sv_config *c, struct err *err)
+static int check_fds(struct sv_config *c, struct err *err)
 {
-	int used[SV_MAX * VM_MAX_NET_QUEUES + 1], rc = 0;
+	int *used = c->fds, rc = 0;
 	unsigned n = 0;
 
 	if (c->vm.vsock.present && c->vm.vsock.vhost_fd >= 0)
@@ -266,6 +266,7 @@ static int check_fds(const struct sv_config *c, struct err *err)
 	for (unsigned i = 0; i < c->vm.nnets; i++)
 		for (unsigned q = 0; q < c->nets[i].nfds && !rc; q++)
 			rc = use_fd(used, &n, c->nets[i].fds[q], c->nets[i].id, err);
+	c->nfds = n;
 	return rc;
 }
 

@@ -26,6 +26,8 @@ struct sv_config {
 	struct vm_console consoles[1];
 	struct vm_fs filesystems[SV_MAX];
 	char net_ids[SV_MAX][24];
+	int fds[SV_MAX * VM_MAX_NET_QUEUES + 2]; /* inherited ones that a device takes over */
+	unsigned nfds;
 };
 
 int sv_config_make(struct sv_config *c, struct sv_options *o, struct err *err) MUST_USE;

@@ -6,6 +6,8 @@
  * within a command whose reply is still to be sent. The caller is watched through a pidfd: the
  * parent-death signal is bound to a thread, and Kata's runtime has many. The QMP socket appears
  * last, so that everything else (the console's socket) is there when it answers.
+ * syscall(setup): rt_sigaction, rt_sigprocmask, signalfd4, getppid, pidfd_open, fcntl(F_SETFD),
+ * fstat, openat: signals, the caller, the log
  */
 #define _GNU_SOURCE
 #include "shim/stratovirt/front.h"
@@ -18,10 +20,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include "core/log.h"
+#include "core/streams.h"
 #include "shim/cli/pidfile.h"
 #include "shim/qmp/block_commands.h"
 #include "shim/qmp/vm_commands.h"
 #include "shim/stratovirt/config.h"
+#include "shim/stratovirt/jail.h"
 #include "shim/stratovirt/life.h"
 
 #define QEMU_MAJOR 5			/* the version whose QMP is meant; Kata refuses less */
@@ -46,6 +50,7 @@ struct front {
 	unsigned todo; /* LIFE_STOP ... */
 	int signal;    /* that ended it; 0: none */
 	int log_fd;
+	char *disk_dirs; /* that disks may come from later */
 };
 
 int front_error(int status, const char *sentence)
@@ -127,6 +132,7 @@ static void on_signal(struct watch *w, uint32_t events UNUSED)
 	struct front *f = container_of(w, struct front, signals);
 	struct signalfd_siginfo info;
 
+	/* syscall(loop): read: a signal */
 	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	f->signal = (int)info.ssi_signo;
@@ -216,7 +222,7 @@ static int open_log(struct front *f, struct err *err)
 	log_setup(f->log_fd < 0 ? STDOUT_FILENO : f->log_fd,
 		level < 0 ? LOG_INFO : (enum log_level)level, FRONT_NAME);
 	if (f->options->no_seccomp)
-		log_info("-disable-seccomp is accepted and changes nothing");
+		log_info("-disable-seccomp is accepted and ignored");
 	if (f->options->repeated)
 		log_warn("%u options repeat others to the letter and count once",
 			f->options->repeated);
@@ -235,6 +241,8 @@ static int make_machine(struct front *f, struct err *err)
 		rc = qmp_blocks_fixed(&f->blocks, i, f->config.disk_names[i].drive,
 			f->config.disk_names[i].device, f->config.disks[i].path,
 			f->config.disks[i].readonly, err);
+	if (!rc)
+		rc = sv_jail(cfg, f->options->qmp, &f->disk_dirs, err);
 	if (!rc)
 		rc = vm_new(&f->vm.vm, cfg, f->loop, err);
 	f->blocks.vm = f->vm.vm;
@@ -285,6 +293,8 @@ static int set_up(struct front *f, struct err *err)
 		rc = make_machine(f, err);
 	if (!rc)
 		rc = open_qmp(f, err);
+	if (!rc)
+		rc = vm_confine(f->vm.vm, err);
 	if (!rc)
 		rc = vm_start(f->vm.vm, err);
 	return rc;
@@ -340,6 +350,8 @@ static int run(struct front *f)
 	struct err err = { 0 };
 	int status = FRONT_ERROR, rc;
 
+	f->config.fds[f->config.nfds] = f->log_fd; /* it has a place of its own there */
+	streams_keep(f->config.fds, f->config.nfds + 1);
 	rc = set_up(f, &err);
 	if (!rc) {
 		log_info("VM %s runs: %u vCPUs, %llu MiB",
@@ -371,5 +383,6 @@ int front_run(struct sv_options *options)
 		status = run(f);
 	log_setup(STDOUT_FILENO, LOG_WARN, FRONT_NAME);
 	auto_fd_close(&f->log_fd);
+	free(f->disk_dirs);
 	return status;
 }

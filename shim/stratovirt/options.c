@@ -516,7 +516,7 @@ static const struct opt words[] = {
 	{ "pidfile", .set = set_text, R(pid_file), .metavar = "FILE",
 		.help = "holds the process id meanwhile" },
 	{ "disable-seccomp", OPT_FLAG, .set = opt_flag, R(no_seccomp),
-		.help = "accepted, changes nothing" },
+		.help = "accepted and ignored" },
 	{ "help", OPT_FLAG, .set = opt_flag, R(help) },
 	{ "h", OPT_FLAG, .set = opt_flag, R(help) },
 	{ "-help", OPT_FLAG, .set = opt_flag, R(help) },

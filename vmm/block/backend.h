@@ -13,7 +13,10 @@
 
 struct block_ops {
 	const char *name;
-	int (*open)(struct block *b); /* 0 or -errno */
+	int (*open)(struct block *b);	/* without a disk; 0 or -errno */
+	int (*insert)(struct block *b); /* b->fd is to be used; 0 or -errno. Optional */
+	void (*eject)(struct block *b); /* it is no more. Optional */
+	int (*settle)(struct block *b, void (*first)(void)); /* block_settle(). Optional */
 	void (*submit)(struct block *b, struct block_req *req);
 	void (*kick)(struct block *b);
 	void (*drain)(struct block *b);
@@ -22,12 +25,16 @@ struct block_ops {
 
 extern const struct block_ops block_uring, block_threads;
 
+struct io_uring;
+/* A disabled ring learns what it may do, and is enabled. 0 or -errno. */
+int block_uring_narrow(struct io_uring *ring) MUST_USE;
+
 struct block {
 	const struct block_ops *ops;
 	void *backend; /* its state */
 	struct block_owner *owner;
 	struct loop *loop;
-	int fd;
+	int fd; /* -1: no disk is in */
 	struct block_info info;
 	void *zeros;		      /* BLOCK_ZEROS bytes that read as zero and take no memory */
 	bool no_punch, no_zero_range; /* atomic: the file system was asked and can't */

@@ -1,6 +1,8 @@
 /*
  * Opening a disk: what may be one, its size and sector sizes, the lock, and the choice of a back
  * end. See block.h.
+ * syscall(setup): newfstatat, openat: disks by path
+ * syscall(setup): mmap, munmap: a back end's zeroes
  *
  * Nothing is opened before stat() said that it is a file or a block device: opening a FIFO would
  * hang, opening some character devices does things. What was opened is looked at again.
@@ -65,6 +67,7 @@ int block_open_file(int *fd, const char *path, bool readonly, struct err *err)
 /* The caller's descriptor: can it do what is asked? */
 static int check_access(int fd, bool readonly, const char *name, struct err *err)
 {
+	/* syscall(loop): fcntl(F_GETFL): how a disk that comes was opened */
 	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0)
@@ -84,6 +87,7 @@ int block_check_file(int fd, const char *name, bool readonly, struct err *err)
 	struct stat st;
 	int rc;
 
+	/* syscall(loop): fstat: whether a disk that comes is one */
 	if (fstat(fd, &st))
 		return fail(err, -errno, "use disk %s", name);
 	rc = check_kind(&st, name, err);
@@ -110,8 +114,12 @@ static int device_info(struct block *b, const char *name, struct err *err)
 	unsigned physical = 0;
 	int logical = 0, ro = 0;
 
+	/* syscall(loop): ioctl(BLKGETSIZE64): a device that comes */
+	/* syscall(loop): ioctl(BLKSSZGET): a device that comes */
 	if (ioctl(b->fd, BLKGETSIZE64, &info->size) || ioctl(b->fd, BLKSSZGET, &logical))
 		return fail(err, -errno, "get the size of disk %s", name);
+	/* syscall(loop): ioctl(BLKROGET): a device that comes */
+	/* syscall(loop): ioctl(BLKPBSZGET): a device that comes */
 	if (!info->readonly && !ioctl(b->fd, BLKROGET, &ro) && ro)
 		return fail(err, -EROFS, "open disk %s for writing", name);
 	if (!ioctl(b->fd, BLKPBSZGET, &physical))
@@ -124,6 +132,7 @@ static int device_info(struct block *b, const char *name, struct err *err)
 /* Past its end a file has nothing to lose by a hole. */
 static bool can_punch(int fd, uint64_t size)
 {
+	/* syscall(loop): fallocate: whether a disk that comes can have holes */
 	return !fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		(off_t)ALIGN_UP(size, PHYSICAL_MAX), PHYSICAL_MAX);
 }
@@ -134,6 +143,7 @@ static int get_info(struct block *b, const char *name, struct err *err)
 	struct stat st;
 	int rc = 0;
 
+	/* syscall(loop): fstat: how large a disk is that comes */
 	if (fstat(b->fd, &st))
 		return fail(err, -errno, "use disk %s", name);
 	if (S_ISBLK(st.st_mode)) {
@@ -173,8 +183,16 @@ static int start_backend(struct block *b, enum block_io io, const char *name, st
 	return rc ? fail(err, rc, "get disk %s ready", name) : 0;
 }
 
+static void unlock_file(int fd)
+{
+	struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	/* syscall(loop): fcntl(F_OFD_SETLK): a disk that comes or goes is locked or unlocked */
+	fcntl(fd, F_OFD_SETLK, &fl);
+}
+
 /* fd is b's from the moment all is well; till then the caller closes it. */
-static int set_up(struct block *b, int fd, const char *name, enum block_io io, struct err *err)
+static int set_up(struct block *b, int fd, const char *name, struct err *err)
 {
 	bool readonly = b->info.readonly;
 	int rc = block_check_file(fd, name, readonly, err);
@@ -184,36 +202,53 @@ static int set_up(struct block *b, int fd, const char *name, enum block_io io, s
 	if (rc)
 		return rc;
 	/* io_uring hands EAGAIN back where O_NONBLOCK is set, even for files */
+	/* syscall(loop): fcntl(F_SETFL): a disk that comes is made blocking */
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	/* syscall(loop): fcntl(F_SETFD): descriptors are closed on exec, though nothing is executed
+	 */
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	b->fd = fd;
-	b->zeros = mmap(NULL, BLOCK_ZEROS, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (b->zeros == MAP_FAILED)
-		return fail(err, -errno, "get disk %s ready", name);
 	rc = get_info(b, name, err);
-	return rc ? rc : start_backend(b, io, name, err);
+	if (!rc && b->ops->insert) {
+		rc = b->ops->insert(b);
+		if (rc)
+			fail(err, rc, "use disk %s", name);
+	}
+	if (rc)
+		b->fd = -1;
+	return rc;
 }
 
-static void unlock_file(int fd)
+int block_new(struct block **out, const char *name, enum block_io io, struct loop *loop,
+	struct block_owner *owner, struct err *err)
 {
-	struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+	struct block *b = calloc(1, sizeof(*b));
+	int rc;
 
-	fcntl(fd, F_OFD_SETLK, &fl);
-}
-
-static void release(struct block *b)
-{
-	if (b->zeros && b->zeros != MAP_FAILED)
+	if (!b)
+		return fail(err, -ENOMEM, "get disk %s ready", name);
+	b->owner = owner;
+	b->loop = loop;
+	b->fd = -1;
+	b->zeros = mmap(NULL, BLOCK_ZEROS, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (b->zeros == MAP_FAILED) {
+		free(b);
+		return fail(err, -ENOMEM, "get disk %s ready", name);
+	}
+	rc = start_backend(b, io, name, err);
+	if (rc) {
 		munmap(b->zeros, BLOCK_ZEROS);
-	free(b);
+		free(b);
+		return rc;
+	}
+	*out = b;
+	return 0;
 }
 
-int block_open(struct block **out, const char *path, int fd, bool readonly, enum block_io io,
-	struct loop *loop, struct block_owner *owner, struct err *err)
+int block_insert(struct block *b, const char *path, int fd, bool readonly, struct err *err)
 {
 	char name[32];
 	AUTO_FD opened = -1;
-	struct block *b;
 	int rc;
 
 	snprintf(name, sizeof(name), "fd %d", fd);
@@ -224,20 +259,42 @@ int block_open(struct block **out, const char *path, int fd, bool readonly, enum
 		if (rc)
 			return rc;
 	}
-	b = calloc(1, sizeof(*b));
-	if (!b)
-		return fail(err, -ENOMEM, "open disk %s", path ? path : name);
-	b->owner = owner;
-	b->loop = loop;
-	b->info.readonly = readonly;
-	rc = set_up(b, fd < 0 ? opened : fd, path ? path : name, io, err);
+	b->info = (struct block_info){ .readonly = readonly };
+	b->no_punch = b->no_zero_range = false;
+	rc = set_up(b, fd < 0 ? opened : fd, path ? path : name, err);
+	if (rc && fd >= 0) /* stays the caller's, as it was */
+		unlock_file(fd);
+	if (!rc)
+		take_fd(&opened);
+	return rc;
+}
+
+void block_eject(struct block *b)
+{
+	if (b->fd < 0)
+		return;
+	if (b->ops->eject)
+		b->ops->eject(b);
+	close(b->fd);
+	b->fd = -1;
+}
+
+int block_open(struct block **out, const char *path, int fd, bool readonly, enum block_io io,
+	struct loop *loop, struct block_owner *owner, struct err *err)
+{
+	char name[32];
+	struct block *b;
+	int rc;
+
+	snprintf(name, sizeof(name), "fd %d", fd);
+	rc = block_new(&b, path ? path : name, io, loop, owner, err);
+	if (rc)
+		return rc;
+	rc = block_insert(b, path, fd, readonly, err);
 	if (rc) {
-		if (fd >= 0) /* stays the caller's, as it was */
-			unlock_file(fd);
-		release(b);
+		block_close(b);
 		return rc;
 	}
-	take_fd(&opened);
 	*out = b;
 	return 0;
 }
@@ -246,9 +303,15 @@ void block_close(struct block *b)
 {
 	if (!b)
 		return;
+	block_eject(b);
 	b->ops->close(b);
-	close(b->fd);
-	release(b);
+	munmap(b->zeros, BLOCK_ZEROS);
+	free(b);
+}
+
+int block_settle(struct block *b, void (*first)(void))
+{
+	return b->ops->settle ? b->ops->settle(b, first) : 0;
 }
 
 const struct block_info *block_info(const struct block *b)

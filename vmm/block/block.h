@@ -3,10 +3,11 @@
  * asynchronously.
  *
  * The back end is io_uring (uring.c), or a pool of threads (threads.c) where io_uring can't be had.
- * A struct block belongs to one owner, a device: every call below is made under the owner's lock,
- * and completions reach the owner under it too, in the loop thread or inside block_drain(), never
- * inside block_submit() or block_kick(). Any thread that holds the lock may call. Nothing is
- * allocated per request.
+ * It can be there before its disk and outlive it (block_new(), block_insert(), block_eject()): a
+ * process that has confined itself can make none, but a disk may still come. A struct block belongs
+ * to one owner, a device: every call below is made under the owner's lock, and completions reach
+ * the owner under it too, in the loop thread or inside block_drain(), never inside block_submit()
+ * or block_kick(). Any thread that holds the lock may call. Nothing is allocated per request.
  */
 #ifndef SAMPAN_BLOCK_BLOCK_H
 #define SAMPAN_BLOCK_BLOCK_H
@@ -73,6 +74,18 @@ int block_open_file(int *fd, const char *path, bool readonly, struct err *err) M
 int block_check_file(int fd, const char *name, bool readonly, struct err *err) MUST_USE;
 void block_close(struct block
 		*b); /* after block_drain(), in the loop thread, without the lock; NULL is fine */
+
+/* The same in two steps, and back: a back end for the disk that name will have in messages, and
+ * what is in it. block_eject() as block_close(). */
+int block_new(struct block **out, const char *name, enum block_io io, struct loop *loop,
+	struct block_owner *owner, struct err *err) MUST_USE;
+int block_insert(struct block *b, const char *path, int fd, bool readonly, struct err *err)
+	MUST_USE;
+void block_eject(struct block *b);
+
+/* Threads that it will ever need are started now, and call first() first. 0 or -errno. */
+int block_settle(struct block *b, void (*first)(void)) MUST_USE;
+
 const struct block_info *block_info(const struct block *b);
 const char *block_io_name(const struct block *b); /* "io_uring", "threads" */
 

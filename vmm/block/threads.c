@@ -2,8 +2,11 @@
  * The thread-pool back end, for hosts without io_uring: up to four workers carry out a request's
  * steps with ordinary system calls, and an eventfd in the event loop tells of what is finished.
  *
- * Workers are started when requests first wait for one. They know the pool's lock only, never the
- * owner's, so that the owner may wait for them (block_drain) while it holds its own.
+ * Workers are started when requests first wait for one, or all at once by pool_settle(), after
+ * which there are no more. They know the pool's lock only, never the owner's, so that the owner may
+ * wait for them (block_drain) while it holds its own.
+ *
+ * syscall(setup): clone, eventfd2: the pool and its workers
  */
 #define _GNU_SOURCE
 #include "block/backend.h"
@@ -34,6 +37,8 @@ struct pool {
 	unsigned idle, nworkers;
 	bool quit;
 	pthread_t worker[WORKERS]; /* nworkers of them; changed by the owner only */
+	void (*first)(void);	   /* what a worker does first; NULL: nothing */
+	bool settled;
 };
 
 static void list_init(struct list *l)
@@ -77,18 +82,23 @@ static int64_t carry_out(const struct block *b, const struct block_step *s)
 
 	switch (s->kind) {
 	case STEP_READV:
+		/* syscall(worker): preadv: a read request */
 		n = preadv(b->fd, s->iov, (int)s->niov, at);
 		break;
 	case STEP_WRITEV:
+		/* syscall(worker): pwritev: a write request */
 		n = pwritev(b->fd, s->iov, (int)s->niov, at);
 		break;
 	case STEP_WRITE:
+		/* syscall(worker): pwrite64: zeroes, where the file system has no other way */
 		n = pwrite(b->fd, s->buf, s->len, at);
 		break;
 	case STEP_FDATASYNC:
+		/* syscall(worker): fdatasync: a flush request */
 		n = fdatasync(b->fd);
 		break;
 	case STEP_FALLOCATE:
+		/* syscall(worker): fallocate: a discard or zeroing request */
 		n = fallocate(b->fd, s->mode, at, (off_t)s->len);
 		break;
 	}
@@ -114,15 +124,25 @@ static void finish(struct pool *p, struct block_req *req)
 	if (!first)
 		return;
 	pthread_cond_signal(&p->ready);
+	/* syscall(worker): write: tells the loop that something is finished */
 	if (write(p->watch.fd, &one, sizeof(one)) < 0)
 		return; /* full: the loop is awake anyway */
 }
 
+/*
+ * What a worker makes beside its calls, by the C library or the kernel:
+ * syscall(worker): futex: locks
+ * syscall(worker): rt_sigprocmask: its end
+ * syscall(worker): madvise(MADV_DONTNEED): its end: its stack
+ * syscall(worker): exit: its end
+ */
 static void *work(void *arg)
 {
 	struct pool *p = arg;
 
 	pthread_setname_np(pthread_self(), "blk-worker"); /* for another thread it opens a file */
+	if (p->first)
+		p->first();
 	pthread_mutex_lock(&p->lock);
 	while (!p->quit) {
 		struct block_req *req = list_take(&p->todo);
@@ -168,7 +188,8 @@ static void call_workers(struct pool *p)
 	struct block_req *req;
 	int rc = 0;
 
-	for (unsigned spare = p->idle; spare < p->waiting && p->nworkers < WORKERS && !rc; spare++)
+	for (unsigned spare = p->idle;
+		spare < p->waiting && p->nworkers < WORKERS && !p->settled && !rc; spare++)
 		rc = start_worker(p);
 	if (p->nworkers) {
 		pthread_cond_broadcast(&p->work);
@@ -235,6 +256,18 @@ static void completed(struct watch *w, uint32_t events UNUSED)
 	pthread_mutex_unlock(lock);
 }
 
+static int pool_settle(struct block *b, void (*first)(void))
+{
+	struct pool *p = b->backend;
+	int rc = 0;
+
+	p->first = first;
+	p->settled = true;
+	while (p->nworkers < WORKERS && !rc)
+		rc = start_worker(p);
+	return rc;
+}
+
 static void pool_drain(struct block *b)
 {
 	struct pool *p = b->backend;
@@ -293,6 +326,7 @@ static int pool_open(struct block *b)
 const struct block_ops block_threads = {
 	.name = "threads",
 	.open = pool_open,
+	.settle = pool_settle,
 	.submit = pool_submit,
 	.kick = pool_kick,
 	.drain = pool_drain,

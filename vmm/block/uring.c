@@ -6,12 +6,18 @@
  * any thread that holds it may submit and reap: therefore neither IORING_SETUP_SINGLE_ISSUER nor
  * DEFER_TASKRUN, which tie a ring to one thread.
  *
- * A ring that refuses to be entered (a seccomp filter that came later) fails its requests instead
- * of losing them.
+ * A ring goes round seccomp, so it is narrowed itself before it is used (io_uring_register(2),
+ * IORING_REGISTER_RESTRICTIONS): it knows the five operations of block_step() on the one file that
+ * is registered with it, and of registrations only the exchange of that file.
+ *
+ * syscall(setup): io_uring_setup, io_uring_register, eventfd2: a ring is made
+ *
+ * A ring that refuses to be entered fails its requests instead of losing them.
  */
 #include "block/backend.h"
 
 #include <liburing.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -41,6 +47,7 @@ static void take_back(struct uring *u, int why)
 	}
 	sq->sqe_tail = sq->sqe_head = *sq->khead;
 	*sq->ktail = *sq->khead;
+	/* syscall(loop,vcpu): write: wakes the loop for what was refused */
 	if (write(u->watch.fd, &one, sizeof(one)) < 0)
 		return; /* full: the loop is awake anyway */
 }
@@ -50,6 +57,7 @@ static void enter(struct uring *u, bool wait)
 {
 	while (io_uring_sq_ready(&u->ring) ||
 		(wait && !u->refused && !io_uring_cq_ready(&u->ring))) {
+		/* syscall(loop,vcpu): io_uring_enter: disk requests, to and from the kernel */
 		int rc = io_uring_submit_and_wait(&u->ring, wait && !u->refused ? 1 : 0);
 
 		if (rc >= 0 || rc == -EINTR)
@@ -65,7 +73,7 @@ static void prepare(struct uring *u, struct block_req *req)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	struct block_step s = block_step(u->b, req);
-	int fd = u->b->fd;
+	const int fd = 0; /* the index of the registered file */
 
 	if (!sqe) {
 		enter(u, false);
@@ -88,6 +96,7 @@ static void prepare(struct uring *u, struct block_req *req)
 		io_uring_prep_fallocate(sqe, fd, s.mode, s.offset, s.len);
 		break;
 	}
+	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
 	io_uring_sqe_set_data(sqe, req);
 }
 
@@ -157,8 +166,8 @@ static void uring_drain(struct block *b)
 	while (u->flying) {
 		enter(u, true);
 		if (!u->refused && !io_uring_cq_ready(&u->ring))
-			usleep(1000); /* the ring can't be waited on; the kernel ends what it holds
-				       */
+			/* syscall(loop,vcpu): ppoll: waits where the ring can't be waited on */
+			poll(NULL, 0, 1); /* the kernel ends what it holds */
 		reap(u);
 	}
 }
@@ -180,14 +189,13 @@ static void uring_close(struct block *b)
 /* Newer flags first; a kernel that doesn't know them says EINVAL. */
 static int make_ring(struct io_uring *ring)
 {
-	struct io_uring_params p = { .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
-			IORING_SETUP_COOP_TASKRUN,
+	const unsigned flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED;
+	struct io_uring_params p = { .flags = flags | IORING_SETUP_COOP_TASKRUN,
 		.cq_entries = BLOCK_DEPTH };
 	int rc = io_uring_queue_init_params(ENTRIES, ring, &p);
 
 	if (rc == -EINVAL) {
-		p = (struct io_uring_params){ .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
-			.cq_entries = BLOCK_DEPTH };
+		p = (struct io_uring_params){ .flags = flags, .cq_entries = BLOCK_DEPTH };
 		rc = io_uring_queue_init_params(ENTRIES, ring, &p);
 	}
 	if (rc)
@@ -198,10 +206,42 @@ static int make_ring(struct io_uring *ring)
 	return -ENOSYS;
 }
 
+int block_uring_narrow(struct io_uring *ring)
+{
+	static const uint8_t operations[] = { IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_WRITE,
+		IORING_OP_FSYNC, IORING_OP_FALLOCATE };
+	struct io_uring_restriction r[ARRAY_SIZE(operations) + 2] = {
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
+			.register_op = IORING_REGISTER_FILES_UPDATE },
+	};
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
+		r[i + 2].opcode = IORING_RESTRICTION_SQE_OP;
+		r[i + 2].sqe_op = operations[i];
+	}
+	rc = io_uring_register_restrictions(ring, r, ARRAY_SIZE(r));
+	return rc ? rc : io_uring_enable_rings(ring);
+}
+
+/* The file's place, and what must be said while everything may still be said. */
+static int prepare_ring(struct uring *u)
+{
+	unsigned workers[2] = { 4, 4 };
+	int none = -1, rc = io_uring_register_eventfd(&u->ring, u->watch.fd);
+
+	if (!rc)
+		rc = io_uring_register_files(&u->ring, &none, 1);
+	/* Kernel threads, for what would block. A kernel before 5.15 keeps its own idea of how
+	 * many. */
+	(void)!io_uring_register_iowq_max_workers(&u->ring, workers);
+	return rc ? rc : block_uring_narrow(&u->ring);
+}
+
 static int uring_open(struct block *b)
 {
 	struct uring *u = calloc(1, sizeof(*u));
-	unsigned workers[2] = { 4, 4 };
 	int rc;
 
 	if (!u)
@@ -214,22 +254,39 @@ static int uring_open(struct block *b)
 	}
 	b->backend = u;
 	u->watch.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = u->watch.fd < 0 ? -errno : io_uring_register_eventfd(&u->ring, u->watch.fd);
+	rc = u->watch.fd < 0 ? -errno : prepare_ring(u);
 	if (!rc) /* edges: each completion makes one, so that the eventfd need not be read */
 		rc = loop_add(b->loop, &u->watch, u->watch.fd, EPOLLIN | EPOLLET, completed);
-	if (rc) {
+	if (rc)
 		uring_close(b);
-		return rc;
-	}
-	/* Kernel threads, for what would block. A kernel before 5.15 keeps its own idea of how
-	 * many. */
-	(void)!io_uring_register_iowq_max_workers(&u->ring, workers);
-	return 0;
+	return rc;
+}
+
+static int change_file(struct block *b, int fd)
+{
+	struct uring *u = b->backend;
+	int rc;
+
+	/* syscall(loop): io_uring_register(IORING_REGISTER_FILES_UPDATE): a disk comes or goes */
+	rc = io_uring_register_files_update(&u->ring, 0, &fd, 1);
+	return MIN(rc, 0);
+}
+
+static int uring_insert(struct block *b)
+{
+	return change_file(b, b->fd);
+}
+
+static void uring_eject(struct block *b)
+{
+	(void)!change_file(b, -1);
 }
 
 const struct block_ops block_uring = {
 	.name = "io_uring",
 	.open = uring_open,
+	.insert = uring_insert,
+	.eject = uring_eject,
 	.submit = uring_submit,
 	.kick = uring_kick,
 	.drain = uring_drain,

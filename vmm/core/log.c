@@ -54,6 +54,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 		if ((unsigned char)line[len] < 0x20 || line[len] == 0x7f)
 			line[len] = '?';
 	line[len++] = '\n';
+	/* syscall(loop,vcpu,worker): write: a line of the log */
 	if (write(log_to.fd, line, len) < 0)
 		errno = 0; /* a log that can't be written must not stop the machine */
 	errno = saved;
@@ -64,6 +65,7 @@ bool log_allowed(struct log_limit *limit)
 	struct timespec ts;
 	int64_t now, next = __atomic_load_n(&limit->next_ms, __ATOMIC_RELAXED);
 
+	/* syscall(loop,vcpu): clock_gettime: where the vDSO can't tell the time */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	if (next && now < next)

@@ -1,4 +1,7 @@
-/* epoll, an eventfd to wake it, and a list of deferred functions; see loop.h. */
+/*
+ * epoll, an eventfd to wake it, and a list of deferred functions; see loop.h.
+ * syscall(setup): epoll_create1, eventfd2, timerfd_create: the loop and its timers
+ */
 #include "core/loop.h"
 
 #include <pthread.h>
@@ -24,6 +27,7 @@ static void wake_drain(struct watch *w, uint32_t events UNUSED)
 {
 	uint64_t n;
 
+	/* syscall(loop): read: eventfds, timers, signals, taps, consoles */
 	if (read(w->fd, &n, sizeof(n)) < 0)
 		return;
 }
@@ -71,6 +75,7 @@ int loop_add(struct loop *loop, struct watch *w, int fd, uint32_t events,
 	w->fd = fd;
 	w->events = events;
 	w->fn = fn;
+	/* syscall(loop,vcpu): epoll_ctl: watches come and go; a vCPU starts and resets devices */
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &ev))
 		return -errno;
 	w->added = true;
@@ -104,6 +109,7 @@ static void wake(struct loop *loop)
 {
 	uint64_t one = 1;
 
+	/* syscall(loop,vcpu): write: eventfds, to the loop, to the guest and to back ends */
 	if (write(loop->wake.fd, &one, sizeof(one)) < 0)
 		return; /* the counter is full: awake anyway */
 }
@@ -202,6 +208,7 @@ void timer_set(struct timer *t, uint64_t first_ns, uint64_t period_ns)
 		.it_interval = { (time_t)(period_ns / 1000000000), (long)(period_ns % 1000000000) },
 	};
 
+	/* syscall(loop,vcpu): timerfd_settime: a device's clock is set; a vCPU resets devices */
 	timerfd_settime(t->watch.fd, 0, &its, NULL);
 }
 
@@ -236,6 +243,7 @@ void loop_run(struct loop *loop)
 {
 	while (!__atomic_load_n(&loop->quit, __ATOMIC_ACQUIRE)) {
 		struct epoll_event ready[BATCH];
+		/* syscall(loop): epoll_pwait: waits for what happens next */
 		int n = epoll_wait(loop->epoll, ready, BATCH, -1);
 
 		pthread_mutex_lock(&loop->lock);

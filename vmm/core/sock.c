@@ -1,4 +1,8 @@
-/* Unix sockets by path; see sock.h. */
+/*
+ * Unix sockets by path; see sock.h.
+ * syscall(setup): openat, flock, clock_nanosleep, newfstatat, socket, connect, bind, listen, umask,
+ * unlinkat: all that is done by path
+ */
 #define _GNU_SOURCE
 #include "core/sock.h"
 
@@ -79,7 +83,6 @@ int sock_listen(struct sock_listener *l, const char *path, const char *what, str
 	AUTO_FD lock = -1;
 	AUTO_FD fd = -1;
 	struct sockaddr_un sa;
-	struct stat st;
 	mode_t mask;
 	int rc;
 
@@ -101,28 +104,41 @@ int sock_listen(struct sock_listener *l, const char *path, const char *what, str
 	umask(mask);
 	if (rc)
 		return fail(err, -errno, "listen on %s %s", what, path);
-	if (listen(fd, 16) || lstat(path, &st)) {
-		rc = fail(err, -errno, "listen on %s %s", what, path);
-		unlink(path);
-		return rc;
-	}
 	strcpy(l->path, path);
-	l->dev = st.st_dev;
-	l->ino = st.st_ino;
+	rc = listen(fd, 16) ? -errno : name_made(&l->name, l->path, -1);
+	if (rc) {
+		unlink(path);
+		return fail(err, rc, "listen on %s %s", what, path);
+	}
 	l->fd = take_fd(&fd);
 	return 0;
 }
 
 void sock_unlisten(struct sock_listener *l)
 {
-	struct stat st;
-
 	if (l->fd < 0)
 		return;
-	if (!lstat(l->path, &st) && st.st_dev == l->dev && st.st_ino == l->ino)
-		unlink(l->path);
+	name_remove(&l->name);
 	close(l->fd);
 	l->fd = -1;
+}
+
+ssize_t sock_send(int fd, const void *data, size_t len)
+{
+	struct iovec iov = { (void *)(uintptr_t)data, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	/* syscall(loop): sendmsg: to clients of QMP, consoles, debugger, vsock */
+	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+ssize_t sock_recv(int fd, void *buf, size_t len, int flags)
+{
+	struct iovec iov = { buf, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	/* syscall(loop): recvmsg: from clients of QMP, consoles, debugger, vsock */
+	return recvmsg(fd, &msg, MSG_DONTWAIT | flags);
 }
 
 int sock_connect(int *out, const char *path, struct err *err)

@@ -5,6 +5,12 @@
 #ifndef SAMPAN_CORE_STREAMS_H
 #define SAMPAN_CORE_STREAMS_H
 
+/*
+ * Closes what else the caller left open, but for these: a descriptor of his directories or sockets
+ * would be a way out of the sandbox. Before anything is opened that is not among them.
+ */
+void streams_keep(const int *fds, unsigned n);
+
 /* Opens /dev/null for each that is closed. First thing in main(). */
 void streams_fill(void);
 

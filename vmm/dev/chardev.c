@@ -17,6 +17,7 @@ bool chardev_hung_up(const struct chardev *c)
 {
 	struct pollfd p = { .fd = c->in.fd >= 0 ? c->in.fd : c->out.fd };
 
+	/* syscall(loop): ppoll: whether a console's client has hung up */
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
@@ -39,6 +40,7 @@ static void on_client(struct watch *w, uint32_t events UNUSED)
 		chardev_arm_stall(c);
 		return;
 	}
+	/* syscall(loop): accept4: a console's client */
 	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0 || c->connected || chardev_take_stream(c, fd))
 		return;
@@ -71,6 +73,7 @@ static void on_winch(struct watch *w, uint32_t events UNUSED)
 	uint16_t columns, rows;
 	uint64_t n;
 
+	/* syscall(loop): read: the terminal's size changed */
 	if (read(w->fd, &n, sizeof(n)) == sizeof(n) && c->reader && c->reader->resized &&
 		chardev_size(c, &columns, &rows))
 		c->reader->resized(c->reader, columns, rows);

@@ -23,6 +23,7 @@ static int64_t now_ms(void)
 {
 	struct timespec ts;
 
+	/* syscall(loop): clock_gettime: how long a far side has been slow */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
@@ -100,7 +101,8 @@ static void on_in(struct watch *w, uint32_t events)
 			chardev_disconnect(c);
 		return;
 	}
-	n = c->in.socket ? recv(c->in.fd, buf, max, MSG_DONTWAIT) : read(c->in.fd, buf, max);
+	/* syscall(loop): read: a console's input */
+	n = c->in.socket ? sock_recv(c->in.fd, buf, max, 0) : read(c->in.fd, buf, max);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == 0 && c->tty && !(events & EPOLLHUP))
@@ -164,9 +166,9 @@ static size_t write_some(struct chardev *c, const uint8_t *data, size_t len)
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = c->out.socket
-			? send(c->out.fd, data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL)
-			: write(c->out.fd, data + done, len - done);
+		/* syscall(loop): write: a console's output */
+		ssize_t n = c->out.socket ? sock_send(c->out.fd, data + done, len - done)
+					  : write(c->out.fd, data + done, len - done);
 
 		if (n > 0) {
 			done += (size_t)n;
@@ -264,6 +266,7 @@ bool chardev_drain(struct chardev *c)
 	struct pollfd p = { .fd = c->out.fd, .events = POLLOUT };
 	int64_t now = now_ms(), end = now + 10 * CHARDEV_LINGER_MS;
 
+	/* syscall(loop): ppoll: a console's last output is written */
 	while (c->len && !c->stuck && now < end &&
 		poll(&p, 1, (int)MIN(CHARDEV_LINGER_MS, end - now)) > 0) {
 		backlog_write(c);

@@ -4,6 +4,7 @@
  * the shell: a terminal or pipe there is opened again through /proc, so that the flag is ours
  * alone, and where that is refused the flag is put back at the end. Sockets are told not to block
  * call by call (MSG_DONTWAIT). Regular files don't block.
+ * syscall(setup): openat, newfstatat, ioctl(TCGETS), rt_sigaction, eventfd2: files, the terminal
  */
 #define _GNU_SOURCE
 #include "dev/chardev_internal.h"
@@ -90,14 +91,17 @@ int chardev_take_stream(struct chardev *c, int fd)
 {
 	AUTO_FD in = -1;
 	AUTO_FD out = -1;
+	/* syscall(loop): fcntl(F_GETFL): how a console's client is to be served */
 	int flags = fcntl(fd, F_GETFL), mode = flags & O_ACCMODE;
 	struct stat st;
 
+	/* syscall(loop): fstat: what a console's client is */
 	if (flags < 0 || fstat(fd, &st))
 		return -errno;
 	if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK))
 		return -errno;
 	if (mode == O_RDWR) {
+		/* syscall(loop): fcntl(F_DUPFD_CLOEXEC): a console's client, both ways */
 		out = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (out < 0)
 			return -errno;
@@ -166,6 +170,7 @@ static void close_side(struct chardev *c, struct chardev_side *side)
 {
 	loop_remove(c->loop, &side->watch);
 	if (side->flags >= 0)
+		/* syscall(loop): fcntl(F_SETFL): standard streams become as they were */
 		fcntl(side->fd, F_SETFL, side->flags);
 	if (side->fd >= 0)
 		close(side->fd);

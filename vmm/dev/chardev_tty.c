@@ -1,12 +1,15 @@
 /*
  * Raw mode and its end; see chardev_tty.h. The handler of a fatal signal only calls what POSIX
- * allows there (tcsetattr, raise), and only in the process that set raw mode: a child of it that
- * exits leaves the terminal alone. A signal that has a handler already, or is ignored, is not
- * taken.
+ * allows there (tcsetattr, raise), and only in the process that set raw mode. A signal that has a
+ * handler already, or is ignored, is not taken.
+ *
+ * syscall(setup): rt_sigaction, eventfd2, ioctl(TCGETS), tgkill: raw mode, and a way to die of
+ * a signal
  */
 #define _GNU_SOURCE
 #include "dev/chardev_tty.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -19,7 +22,6 @@ static struct {
 	bool hooked; /* exit() and the signals know */
 	volatile sig_atomic_t raw;
 	int fd, resized;
-	pid_t owner;
 	struct termios saved;
 } terminal = { .resized = -1 };
 
@@ -45,12 +47,14 @@ static void restore(void)
 {
 	sigset_t ttou, old;
 
-	if (!terminal.raw || terminal.owner != getpid())
+	if (!terminal.raw)
 		return;
 	terminal.raw = 0;
 	sigemptyset(&ttou);
 	sigaddset(&ttou, SIGTTOU);
+	/* syscall(loop): rt_sigprocmask: the terminal is restored, in the background too */
 	pthread_sigmask(SIG_BLOCK, &ttou, &old);
+	/* syscall(loop): ioctl(TCSETS): the terminal is restored */
 	tcsetattr(terminal.fd, TCSANOW, &terminal.saved);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
@@ -67,9 +71,16 @@ static void winch(int sig UNUSED)
 	uint64_t one = 1;
 	int saved = errno, fd = terminal.resized;
 
+	/* syscall(loop): write: from the handler of SIGWINCH */
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		errno = 0; /* the counter is full: told already */
 	errno = saved;
+}
+
+/* A child that exits leaves the terminal alone. */
+static void disown(void)
+{
+	terminal.raw = 0;
 }
 
 static void hook(void)
@@ -77,8 +88,10 @@ static void hook(void)
 	struct sigaction sa = { .sa_handler = fatal, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER) },
 			 old;
 
-	if (!terminal.hooked)
+	if (!terminal.hooked) {
 		atexit(restore);
+		pthread_atfork(NULL, NULL, disown);
+	}
 	terminal.hooked = true;
 	for (size_t i = 0; i < ARRAY_SIZE(fatal_signals); i++)
 		if (!sigaction(fatal_signals[i], NULL, &old) && !(old.sa_flags & SA_SIGINFO) &&
@@ -100,7 +113,6 @@ int tty_raw(int fd, int *resized, struct err *err)
 	raw.c_cc[VMIN] = 0;
 	raw.c_cc[VTIME] = 0;
 	terminal.fd = fd;
-	terminal.owner = getpid();
 	hook();
 	terminal.raw = 1; /* before: a signal in between restores what is there already */
 	if (tcsetattr(fd, TCSANOW, &raw)) {
@@ -118,8 +130,7 @@ void tty_restore(void)
 	restore();
 	if (fd < 0)
 		return;
-	signal(SIGWINCH, SIG_DFL);
-	terminal.resized = -1;
+	terminal.resized = -1; /* the handler of SIGWINCH stays, and does nothing */
 	close(fd);
 }
 
@@ -127,6 +138,7 @@ bool tty_size(int fd, uint16_t *columns, uint16_t *rows)
 {
 	struct winsize ws;
 
+	/* syscall(loop): ioctl(TIOCGWINSZ): the terminal's size changes */
 	if (ioctl(fd, TIOCGWINSZ, &ws) || !ws.ws_col || !ws.ws_row)
 		return false;
 	*columns = ws.ws_col;

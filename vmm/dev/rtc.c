@@ -43,6 +43,7 @@ static uint64_t host_now(void)
 {
 	struct timespec ts;
 
+	/* syscall(loop,vcpu): clock_gettime: the guest's clock */
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }

@@ -376,6 +376,7 @@ void uart_put(struct uart *u, const void *data, size_t len)
 	const uint8_t *p = data;
 	struct timespec end;
 
+	/* syscall(loop): clock_gettime: a deadline */
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_nsec += PUT_WAIT_NS;
 	if (end.tv_nsec >= 1000000000) {

@@ -1,4 +1,6 @@
-/* KVM's system and machine ioctls (Documentation/virt/kvm/api.rst §4); see kvm.h. */
+/* KVM's system and machine ioctls (Documentation/virt/kvm/api.rst §4); see kvm.h.
+ * syscall(setup): openat, ioctl(KVM_GET_API_VERSION), ioctl(KVM_GET_VCPU_MMAP_SIZE): KVM is opened
+ */
 #include "kvm/kvm.h"
 
 #include <fcntl.h>
@@ -55,6 +57,7 @@ int kvm_open(struct kvm *kvm, struct err *err)
 
 int kvm_create_vm(struct kvm *kvm, struct err *err)
 {
+	/* syscall(loop): ioctl(KVM_CREATE_VM): a reset makes the machine anew */
 	kvm->vm = ioctl(kvm->sys, KVM_CREATE_VM, 0);
 	if (kvm->vm < 0)
 		return fail(err, -errno, "KVM_CREATE_VM");
@@ -74,6 +77,7 @@ int kvm_create_vm(struct kvm *kvm, struct err *err)
 
 void kvm_close_vm(struct kvm *kvm)
 {
+	/* syscall(loop): close: the old machine, clients that leave */
 	if (kvm->vm >= 0)
 		close(kvm->vm);
 	kvm->vm = -1;
@@ -89,6 +93,7 @@ void kvm_close(struct kvm *kvm)
 
 int kvm_has(const struct kvm *kvm, int cap)
 {
+	/* syscall(loop): ioctl(KVM_CHECK_EXTENSION): what a new machine can do */
 	int v = ioctl(kvm->vm >= 0 ? kvm->vm : kvm->sys, KVM_CHECK_EXTENSION, (unsigned long)cap);
 
 	return v < 0 ? 0 : v;
@@ -105,6 +110,7 @@ int kvm_set_memory(const struct kvm *kvm, const struct mem *mem, struct err *err
 			.userspace_addr = (uintptr_t)r->hva,
 		};
 
+		/* syscall(loop): ioctl(KVM_SET_USER_MEMORY_REGION): the RAM of a new machine */
 		if (ioctl(kvm->vm, KVM_SET_USER_MEMORY_REGION, &slot))
 			return fail(err, -errno, "KVM_SET_USER_MEMORY_REGION of %llu MiB at 0x%llx",
 				(unsigned long long)(r->size / MiB), (unsigned long long)r->gpa);
@@ -122,6 +128,7 @@ int kvm_ioeventfd(const struct kvm *kvm, uint64_t gpa, uint32_t value, int fd, b
 		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH | (on ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN),
 	};
 
+	/* syscall(loop,vcpu): ioctl(KVM_IOEVENTFD): a device's queues start or stop */
 	return ioctl(kvm->vm, KVM_IOEVENTFD, &io) ? -errno : 0;
 }
 
@@ -133,6 +140,7 @@ int kvm_irqfd(const struct kvm *kvm, uint32_t gsi, int fd, bool on)
 		.flags = on ? 0 : KVM_IRQFD_FLAG_DEASSIGN,
 	};
 
+	/* syscall(loop): ioctl(KVM_IRQFD): the interrupts of a new machine */
 	return ioctl(kvm->vm, KVM_IRQFD, &irq) ? -errno : 0;
 }
 
@@ -140,6 +148,7 @@ int kvm_irq_line(const struct kvm *kvm, uint32_t gsi, bool level)
 {
 	struct kvm_irq_level irq = { .irq = gsi, .level = level };
 
+	/* syscall(loop,vcpu): ioctl(KVM_IRQ_LINE): a wired interrupt rises or falls */
 	return ioctl(kvm->vm, KVM_IRQ_LINE, &irq) ? -errno : 0;
 }
 
@@ -151,6 +160,7 @@ int kvm_signal_msi(const struct kvm *kvm, uint64_t gpa, uint32_t data)
 		.data = data,
 	};
 
+	/* syscall(loop,vcpu): ioctl(KVM_SIGNAL_MSI): an interrupt by our own APLIC */
 	return ioctl(kvm->vm, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
 }
 
@@ -158,6 +168,7 @@ int kvm_create_device(const struct kvm *kvm, uint32_t type, int *fd)
 {
 	struct kvm_create_device dev = { .type = type };
 
+	/* syscall(loop): ioctl(KVM_CREATE_DEVICE): the interrupt controller of a new machine */
 	if (ioctl(kvm->vm, KVM_CREATE_DEVICE, &dev))
 		return -errno;
 	*fd = (int)dev.fd;
@@ -168,6 +179,7 @@ int kvm_device_get(int fd, uint32_t group, uint64_t attr, void *value)
 {
 	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (uintptr_t)value };
 
+	/* syscall(loop): ioctl(KVM_GET_DEVICE_ATTR): the interrupt controller of a new machine */
 	return ioctl(fd, KVM_GET_DEVICE_ATTR, &a) ? -errno : 0;
 }
 
@@ -175,5 +187,6 @@ int kvm_device_set(int fd, uint32_t group, uint64_t attr, const void *value)
 {
 	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (uintptr_t)value };
 
+	/* syscall(loop): ioctl(KVM_SET_DEVICE_ATTR): the interrupt controller of a new machine */
 	return ioctl(fd, KVM_SET_DEVICE_ATTR, &a) ? -errno : 0;
 }

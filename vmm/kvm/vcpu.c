@@ -1,6 +1,7 @@
 /*
  * vCPU threads. KVM_RUN is left by a signal whose handler does nothing; immediate_exit closes the
  * gap between the look at want and the ioctl.
+ * syscall(setup): rt_sigaction, rt_sigprocmask, clone, getpid, gettid, prctl: threads start
  */
 #define _GNU_SOURCE
 #include "kvm/vcpu.h"
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #define STACK_SIZE (128 * KiB)
 
@@ -27,7 +29,7 @@ void vcpu_set_init(struct vcpu_set *set, const struct vcpu_ops *ops, void *arg)
 {
 	struct sigaction sa = { .sa_handler = kicked, .sa_flags = SA_RESTART };
 
-	*set = (struct vcpu_set){ .ops = ops, .arg = arg };
+	*set = (struct vcpu_set){ .ops = ops, .arg = arg, .pid = getpid() };
 	pthread_mutex_init(&set->lock, NULL);
 	pthread_cond_init(&set->changed, NULL);
 	sigaction(kick_signal(), &sa, NULL);
@@ -43,10 +45,12 @@ int vcpu_create(struct vcpu *v, const struct kvm *kvm, unsigned index, struct er
 {
 	void *p;
 
-	*v = (struct vcpu){ .index = index, .fd = -1 };
+	v->index = index;
+	/* syscall(loop): ioctl(KVM_CREATE_VCPU): a reset makes the machine anew */
 	v->fd = ioctl(kvm->vm, KVM_CREATE_VCPU, (unsigned long)index);
 	if (v->fd < 0)
 		return fail(err, -errno, "KVM_CREATE_VCPU of vCPU %u", index);
+	/* syscall(loop): mmap(noexec): a vCPU's run area, a disk's buffers */
 	p = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (p == MAP_FAILED) {
 		int rc = fail(err, -errno, "map the run area of vCPU %u", index);
@@ -61,6 +65,7 @@ int vcpu_create(struct vcpu *v, const struct kvm *kvm, unsigned index, struct er
 
 void vcpu_close(struct vcpu *v)
 {
+	/* syscall(loop): munmap: a vCPU's run area goes with it */
 	if (v->run)
 		munmap(v->run, v->run_size);
 	if (v->fd >= 0)
@@ -73,6 +78,8 @@ int vcpu_get_reg(const struct vcpu *v, uint64_t id, void *value)
 {
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
 
+	/* syscall(loop): ioctl(KVM_GET_ONE_REG): registers at boot, and for the debugger */
+	/* syscall(vcpu): ioctl(KVM_GET_ONE_REG): whether KVM forgot the guest's timer */
 	return ioctl(v->fd, KVM_GET_ONE_REG, &reg) ? -errno : 0;
 }
 
@@ -80,6 +87,8 @@ int vcpu_set_reg(const struct vcpu *v, uint64_t id, const void *value)
 {
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)value };
 
+	/* syscall(loop): ioctl(KVM_SET_ONE_REG): registers at boot, and for the debugger */
+	/* syscall(vcpu): ioctl(KVM_SET_ONE_REG): the guest's timer is set again */
 	return ioctl(v->fd, KVM_SET_ONE_REG, &reg) ? -errno : 0;
 }
 
@@ -87,6 +96,8 @@ int vcpu_set_line(const struct vcpu *v, bool level)
 {
 	struct kvm_interrupt irq = { .irq = level ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET };
 
+	/* syscall(loop,vcpu): ioctl(KVM_INTERRUPT): a hart's external interrupt, from our own PLIC
+	 * or APLIC */
 	return ioctl(v->fd, KVM_INTERRUPT, &irq) ? -errno : 0;
 }
 
@@ -94,11 +105,13 @@ int vcpu_set_stopped(const struct vcpu *v, bool stopped)
 {
 	struct kvm_mp_state state = { stopped ? KVM_MP_STATE_STOPPED : KVM_MP_STATE_RUNNABLE };
 
+	/* syscall(loop): ioctl(KVM_SET_MP_STATE): a hart's reset in the guest's sleep */
 	return ioctl(v->fd, KVM_SET_MP_STATE, &state) ? -errno : 0;
 }
 
 int vcpu_guest_debug(const struct vcpu *v, const struct kvm_guest_debug *debug)
 {
+	/* syscall(loop): ioctl(KVM_SET_GUEST_DEBUG): the debugger's breakpoints */
 	return ioctl(v->fd, KVM_SET_GUEST_DEBUG, debug) ? -errno : 0;
 }
 
@@ -132,16 +145,29 @@ static bool parked(struct vcpu *v, bool stay)
 	return run;
 }
 
-static void *vcpu_main(void *arg)
+/*
+ * What its thread makes beside its calls, by the C library or the kernel:
+ * syscall(vcpu): futex: locks
+ * syscall(vcpu): rt_sigreturn: it was kicked out of the guest
+ */
+static void begin(struct vcpu *v)
 {
-	struct vcpu *v = arg;
-	struct vcpu_set *set = v->set;
 	char name[16];
-	bool stay = false;
 
 	snprintf(name, sizeof(name), "vcpu%u", v->index);
 	prctl(PR_SET_NAME, name);
 	__atomic_store_n(&v->thread_id, gettid(), __ATOMIC_RELEASE);
+	if (v->set->ops->begin)
+		v->set->ops->begin(v, v->set->arg);
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct vcpu *v = arg;
+	struct vcpu_set *set = v->set;
+	bool stay = false;
+
+	begin(v);
 	while (parked(v, stay)) {
 		stay = false;
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_RELAXED);
@@ -149,6 +175,7 @@ static void *vcpu_main(void *arg)
 		if (__atomic_load_n(&set->want, __ATOMIC_SEQ_CST) != VCPUS_RUN)
 			continue;
 		while (__atomic_load_n(&set->want, __ATOMIC_RELAXED) == VCPUS_RUN && !stay) {
+			/* syscall(vcpu): ioctl(KVM_RUN): the guest runs */
 			if (!ioctl(v->fd, KVM_RUN, 0)) {
 				stay = !set->ops->exit(v, set->arg);
 			} else if (errno == EINTR || errno == EAGAIN) {
@@ -163,6 +190,8 @@ static void *vcpu_main(void *arg)
 	set->running--;
 	pthread_cond_broadcast(&set->changed);
 	pthread_mutex_unlock(&set->lock);
+	/* syscall(vcpu): exit: its end, at once: the C library's way out takes two more calls */
+	syscall(SYS_exit, 0);
 	return NULL;
 }
 
@@ -172,6 +201,8 @@ int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err)
 	pthread_attr_t attr;
 	int rc;
 
+	if (v->has_thread)
+		return 0;
 	v->set = set;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
@@ -181,16 +212,37 @@ int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err)
 	sigaddset(&kick, kick_signal());
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	pthread_mutex_lock(&set->lock); /* those started before are parking */
 	set->running++;
+	pthread_mutex_unlock(&set->lock);
 	rc = pthread_create(&v->thread, &attr, vcpu_main, v);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	if (rc) {
+		pthread_mutex_lock(&set->lock);
 		set->running--;
+		pthread_mutex_unlock(&set->lock);
 		return fail(err, -rc, "start the thread of vCPU %u", v->index);
 	}
 	v->has_thread = true;
 	return 0;
+}
+
+/* One that has yet to begin looks at what is wanted first. */
+static void signal_thread(struct vcpu *v)
+{
+	int tid = __atomic_load_n(&v->thread_id, __ATOMIC_ACQUIRE);
+
+	if (v->has_thread && tid) /* syscall(loop): tgkill(self): gets a vCPU out of the guest */
+		syscall(SYS_tgkill, v->set->pid, tid, kick_signal());
+}
+
+static void kick(struct vcpu *v)
+{
+	if (!v->has_thread || !v->run)
+		return;
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	signal_thread(v);
 }
 
 /* Tells every thread and waits until none runs. */
@@ -200,10 +252,7 @@ static void stop_all(struct vcpu_set *set, struct vcpu *vcpus, unsigned n, int w
 	__atomic_store_n(&set->want, want, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&set->changed);
 	for (unsigned i = 0; i < n; i++)
-		if (vcpus[i].has_thread) {
-			__atomic_store_n(&vcpus[i].run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-			pthread_kill(vcpus[i].thread, kick_signal());
-		}
+		kick(&vcpus[i]);
 	while (set->running)
 		pthread_cond_wait(&set->changed, &set->lock);
 	pthread_mutex_unlock(&set->lock);
@@ -222,8 +271,7 @@ void vcpus_run(struct vcpu_set *set, const struct vcpu *only)
 void vcpus_nudge(struct vcpu *vcpus, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (vcpus[i].has_thread)
-			pthread_kill(vcpus[i].thread, kick_signal());
+		signal_thread(&vcpus[i]);
 }
 
 void vcpus_pause(struct vcpu_set *set, struct vcpu *vcpus, unsigned n)

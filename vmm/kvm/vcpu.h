@@ -5,6 +5,9 @@
  * and how many are parked. The loop thread changes it with vcpus_pause(), vcpus_run(), vcpus_end();
  * each returns when every thread has obeyed. What an exit means is the business of struct vcpu_ops
  * (vm.c), called in the vCPU's thread.
+ *
+ * A thread outlives its KVM descriptor: a machine that is reset gets new descriptors (vcpu_close(),
+ * vcpu_create()) while its threads are parked, because a confined process can't start threads.
  */
 #ifndef SAMPAN_KVM_VCPU_H
 #define SAMPAN_KVM_VCPU_H
@@ -17,6 +20,8 @@
 struct vcpu;
 
 struct vcpu_ops {
+	/* First thing in its thread. Optional. */
+	void (*begin)(struct vcpu *v, void *arg);
 	/* KVM_RUN returned 0; run->exit_reason says why. False: the vCPU parks until vcpus_run()
 	 * (or the end). */
 	bool (*exit)(struct vcpu *v, void *arg);
@@ -35,6 +40,7 @@ struct vcpu_set {
 	const struct vcpu *only; /* under RUN the others stay parked; NULL: all run */
 	const struct vcpu_ops *ops;
 	void *arg;
+	pid_t pid; /* the process, for signals to its threads */
 };
 
 struct vcpu {
@@ -52,9 +58,9 @@ struct vcpu {
 void vcpu_set_init(struct vcpu_set *set, const struct vcpu_ops *ops, void *arg);
 void vcpu_set_fini(struct vcpu_set *set);
 
+/* Of a struct that was all zero and fd -1 at first; a thread that it has stays. */
 int vcpu_create(struct vcpu *v, const struct kvm *kvm, unsigned index, struct err *err) MUST_USE;
-void vcpu_close(struct vcpu
-		*v); /* its thread must have ended; fine on one that was never created (fd -1) */
+void vcpu_close(struct vcpu *v); /* its thread is parked or ended; fine when fd is -1 */
 
 /* The register's size comes from its id (KVM_REG_SIZE); value points to that many bytes. 0 or
  * -errno. */
@@ -72,7 +78,7 @@ int vcpu_set_stopped(const struct vcpu *v, bool stopped) MUST_USE;
 /* Whether ebreaks leave the guest (KVM_EXIT_DEBUG). Not while it runs. 0 or -errno. */
 int vcpu_guest_debug(const struct vcpu *v, const struct kvm_guest_debug *debug) MUST_USE;
 
-/* Starts the thread, parked. */
+/* Starts the thread, parked, unless it has one. */
 int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err) MUST_USE;
 
 /* For all threads of the set; called by one other thread at a time. */

@@ -1,4 +1,7 @@
-/* Guest RAM; see mem.h. clang's noderef checking ends here and nowhere else. */
+/*
+ * Guest RAM; see mem.h. clang's noderef checking ends here and nowhere else.
+ * syscall(setup): mmap, munmap, madvise, memfd_create, ftruncate, fcntl(F_ADD_SEALS): all of it
+ */
 #define _GNU_SOURCE
 #include "mem/mem.h"
 

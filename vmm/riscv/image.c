@@ -2,6 +2,8 @@
  * Kernel loading; see image.h. The file is recognised by its first bytes, expanded if it is
  * compressed, and then judged by the Image header; text goes straight from the file into guest RAM,
  * without the file's holes.
+ * syscall(setup): openat: a kernel is opened once
+ * syscall(loop): fstat, lseek: how large the initrd is and where its holes are, at a reset
  */
 #define _GNU_SOURCE
 #include "riscv/image_inner.h"
@@ -35,6 +37,7 @@ int image_read(const struct source *s, uint64_t off, void *buf, size_t len)
 	size_t done = 0;
 
 	while (done < len) {
+		/* syscall(loop): pread64: the kernel and the initrd again, at a reset */
 		ssize_t n = pread(s->fd, (char *)buf + done, len - done,
 			(off_t)(s->offset + off + done));
 

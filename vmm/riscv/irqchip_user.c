@@ -104,6 +104,7 @@ static void signalled(struct watch *w, uint32_t events UNUSED)
 	struct wire *wire = container_of(w, struct wire, watch);
 	uint64_t n;
 
+	/* syscall(loop): read: a device raises its interrupt */
 	if (read(w->fd, &n, sizeof(n)) == sizeof(n))
 		set_level(&wire->chip->chip, (unsigned)(wire - wire->chip->wire), true);
 }

@@ -92,6 +92,7 @@ unsigned long csr_read(unsigned long number)
 
 	if (number != CSR_SEED)
 		return 0;
+	/* syscall(vcpu): getrandom: the guest reads the seed CSR */
 	if (getrandom(&entropy, sizeof(entropy), GRND_NONBLOCK) != sizeof(entropy))
 		return 1UL << 30; /* WAIT: try again */
 	return SEED_ES16 | entropy;

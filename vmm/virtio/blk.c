@@ -11,6 +11,7 @@
  *
  * Answers: OK; UNSUPP for what this disk can't do; IOERR for everything else that fails. Only a
  * chain without room for a request and its status breaks the device, since it can't be answered.
+ * syscall(setup): mmap, munmap: slots
  */
 #define _GNU_SOURCE
 #include "virtio/blk_inner.h"
@@ -127,6 +128,7 @@ static void come_back(struct blk *blk, unsigned q)
 {
 	uint64_t one = 1;
 
+	/* syscall(loop): write: a queue that has had its turn comes again */
 	if (write(blk->dev.bus->kick_fd(&blk->dev, q), &one, sizeof(one)) < 0)
 		return; /* it is signalled already */
 }
@@ -230,7 +232,7 @@ static void blk_free(struct virtio_dev *dev)
 {
 	struct blk *blk = blk_of(dev);
 
-	block_close(blk->block);
+	block_close(blk->place ? blk->place : blk->block);
 	if (blk->slots)
 		munmap(blk->slots, blk->nslots * sizeof(*blk->slots));
 	virtio_fini(dev);
@@ -275,6 +277,18 @@ int blk_new(struct blk **out, const struct virtio_env *env, unsigned queues, str
 	return 0;
 }
 
+int virtio_blk_settle(struct virtio_dev *dev, void (*first)(void))
+{
+	struct blk *blk = blk_of(dev);
+
+	return block_settle(blk->place ? blk->place : blk->block, first);
+}
+
+uint64_t virtio_blk_size(struct virtio_dev *dev)
+{
+	return blk_of(dev)->capacity;
+}
+
 int virtio_blk_new(struct virtio_dev **out, const struct vm_disk *cfg, const struct virtio_env *env,
 	struct err *err)
 {
@@ -288,7 +302,10 @@ int virtio_blk_new(struct virtio_dev **out, const struct vm_disk *cfg, const str
 	rc = blk_new(&blk, env, queues, err);
 	if (rc)
 		return rc;
-	rc = blk_open(&blk->block, blk, cfg, err);
+	rc = blk_check(blk, cfg, err);
+	if (!rc)
+		rc = block_open(&blk->block, cfg->path, cfg->fd, cfg->readonly, cfg->io, env->loop,
+			&blk->owner, err);
 	if (rc) {
 		blk_free(&blk->dev);
 		return rc;

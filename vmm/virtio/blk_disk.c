@@ -56,13 +56,12 @@ void blk_describe(struct blk *blk, const struct block_info *info)
 	blk->dev.config_writable_len = sizeof(cfg.wce);
 }
 
-int blk_open(struct block **out, struct blk *blk, const struct vm_disk *cfg, struct err *err)
+int blk_check(const struct blk *blk, const struct vm_disk *cfg, struct err *err)
 {
 	if (cfg->id && strlen(cfg->id) > VIRTIO_BLK_ID_BYTES)
 		return failx(err, -EINVAL, "%s: the serial number %s is longer than %u bytes",
 			blk->dev.label, cfg->id, VIRTIO_BLK_ID_BYTES);
-	return block_open(out, cfg->path, cfg->fd, cfg->readonly, cfg->io, blk->dev.loop,
-		&blk->owner, err);
+	return 0;
 }
 
 void blk_show(struct blk *blk, const struct vm_disk *cfg)
@@ -90,6 +89,11 @@ int virtio_blk_slot_new(struct virtio_dev **out, const struct virtio_env *env, s
 
 	if (rc)
 		return rc;
+	rc = block_new(&blk->place, env->label, BLOCK_IO_AUTO, env->loop, &blk->owner, err);
+	if (rc) {
+		blk->dev.ops->free(&blk->dev);
+		return rc;
+	}
 	blk_describe(blk, &any);
 	*out = &blk->dev;
 	return 0;
@@ -105,16 +109,17 @@ static void tell_driver(struct blk *blk)
 int virtio_blk_plug(struct virtio_dev *dev, const struct vm_disk *cfg, struct err *err)
 {
 	struct blk *blk = container_of(dev, struct blk, dev);
-	struct block *block;
 	int rc;
 
 	if (blk->block)
 		return failx(err, -EBUSY, "%s: a disk is in already", dev->label);
-	rc = blk_open(&block, blk, cfg, err);
+	rc = blk_check(blk, cfg, err);
+	if (!rc)
+		rc = block_insert(blk->place, cfg->path, cfg->fd, cfg->readonly, err);
 	if (rc)
 		return rc;
 	virtio_lock(dev);
-	blk->block = block;
+	blk->block = blk->place;
 	blk_show(blk, cfg);
 	tell_driver(blk);
 	virtio_unlock(dev);
@@ -141,6 +146,6 @@ int virtio_blk_unplug(struct virtio_dev *dev, struct err *err)
 		if (virtio_live(dev) && dev->queue[q].ready)
 			dev->ops->kick(dev, q);
 	virtio_unlock(dev);
-	block_close(block);
+	block_eject(block);
 	return 0;
 }

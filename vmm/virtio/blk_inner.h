@@ -41,6 +41,7 @@ struct blk {
 	struct virtio_dev dev; /* whose lock guards all of this */
 	struct block_owner owner;
 	struct block *block; /* NULL: no disk is in, capacity is 0 */
+	struct block *place; /* a replaceable slot's back end, with or without a disk */
 	uint64_t capacity;   /* bytes, a multiple of BLK_SECTOR */
 	char serial[VIRTIO_BLK_ID_BYTES];
 	struct blk_slot *slots, *spare; /* spare: used before and free */
@@ -64,9 +65,8 @@ bool blk_next_range(struct blk_slot *s);
 int blk_new(struct blk **out, const struct virtio_env *env, unsigned queues, struct err *err)
 	MUST_USE;
 
-/* blk_disk.c. Opens what cfg names, for blk; its lock is not held. */
-int blk_open(struct block **out, struct blk *blk, const struct vm_disk *cfg, struct err *err)
-	MUST_USE;
+/* blk_disk.c. What can be said of cfg before its file is looked at. */
+int blk_check(const struct blk *blk, const struct vm_disk *cfg, struct err *err) MUST_USE;
 /* Capacity and serial number become those of blk->block, or nothing. */
 void blk_show(struct blk *blk, const struct vm_disk *cfg);
 /* Features and configuration space for a disk like info. */

@@ -15,6 +15,10 @@ struct virtio_env {
 	struct loop *loop;
 	const char *label;
 	unsigned cpus;
+	/* Hybrid vsock: connects to the host service of a port: a descriptor or -errno. NULL: it
+	 * does so itself. */
+	int (*dial)(void *arg, uint32_t port);
+	void *dial_arg;
 };
 
 int virtio_blk_new(struct virtio_dev **out, const struct vm_disk *cfg, const struct virtio_env *env,
@@ -26,6 +30,9 @@ int virtio_blk_new(struct virtio_dev **out, const struct vm_disk *cfg, const str
  */
 int virtio_blk_slot_new(struct virtio_dev **out, const struct virtio_env *env, struct err *err)
 	MUST_USE;
+/* block_settle() for its back end; its size in bytes. */
+int virtio_blk_settle(struct virtio_dev *dev, void (*first)(void)) MUST_USE;
+uint64_t virtio_blk_size(struct virtio_dev *dev);
 int virtio_blk_plug(struct virtio_dev *dev, const struct vm_disk *cfg, struct err *err) MUST_USE;
 int virtio_blk_unplug(struct virtio_dev *dev, struct err *err) MUST_USE;
 int virtio_net_new(struct virtio_dev **out, const struct vm_net *cfg, const struct virtio_env *env,

@@ -7,6 +7,7 @@
  * bounded; what remains takes its turn after the other descriptors of the loop. While the guest
  * gives no receive buffers, its packets are taken only until a bounded number of answers waits
  * (§5.10.6.1).
+ * syscall(setup): socket, connect: only where there is no sandbox: env->dial does it then
  */
 #define _GNU_SOURCE
 #include "virtio/devices.h"
@@ -29,6 +30,8 @@ struct hvsock {
 	struct virtio_dev dev;
 	struct sock_listener listener;
 	struct hv hv;
+	int (*dial)(void *arg, uint32_t port); /* NULL: hvsock_dial() does it */
+	void *dial_arg;
 };
 
 static struct hvsock *hvsock_of(struct virtio_dev *dev)
@@ -107,8 +110,11 @@ static void hvsock_output(struct hv *hv)
 static int hvsock_dial(struct hv *hv, uint32_t port)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const struct hvsock *s = container_of(hv, struct hvsock, hv);
 	AUTO_FD fd = -1;
 
+	if (s->dial)
+		return s->dial(s->dial_arg, port);
 	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s_%u", hv->path, port) >=
 		(int)sizeof(sa.sun_path))
 		return -ENAMETOOLONG;
@@ -176,6 +182,8 @@ int virtio_hvsock_new(struct virtio_dev **out, const struct vm_vsock *cfg,
 	s->hv.dial = hvsock_dial;
 	s->hv.output = hvsock_output;
 	s->hv.path = s->listener.path;
+	s->dial = env->dial;
+	s->dial_arg = env->dial_arg;
 	rc = sock_listen(&s->listener, cfg->uds, "the vsock socket", err);
 	if (!rc)
 		rc = hv_init(&s->hv, env->loop, &s->dev.lock, config.guest_cid, s->listener.fd,

@@ -157,8 +157,8 @@ void hv_conn_close(struct hv_conn *c)
 	hv_ready_remove(c);
 	c->state = HV_DEAD;
 	hv_update_watch(c);
+	/* syscall(loop,vcpu): close: a vsock connection that the guest's reset ends */
 	close(c->fd);
-	free(take(&c->buf));
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
@@ -173,6 +173,7 @@ static void free_dead(struct hv *hv)
 		struct hv_conn *c = hv->dead;
 
 		hv->dead = c->next;
+		free(c->buf);
 		free(c);
 		hv->nconns--;
 	}
@@ -228,6 +229,7 @@ static void client_waiting(struct watch *w, uint32_t events UNUSED)
 
 	pthread_mutex_lock(hv->lock);
 	if (w->added) {
+		/* syscall(loop): accept4: a host client of the hybrid vsock */
 		fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			hv_accept(hv, fd);

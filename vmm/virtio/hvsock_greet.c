@@ -52,14 +52,14 @@ static void client_asks(struct hv_conn *c, uint32_t port)
 void hv_read_greeting(struct hv_conn *c)
 {
 	char *at = c->line + c->line_len, *end;
-	ssize_t n = recv(c->fd, at, sizeof(c->line) - c->line_len, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = sock_recv(c->fd, at, sizeof(c->line) - c->line_len, MSG_PEEK);
 	uint32_t port;
 
 	if (n < 0 && errno == EAGAIN)
 		return;
 	end = n > 0 ? memchr(at, '\n', (size_t)n) : NULL;
 	if (n > 0)
-		n = recv(c->fd, at, end ? (size_t)(end + 1 - at) : (size_t)n, MSG_DONTWAIT);
+		n = sock_recv(c->fd, at, end ? (size_t)(end + 1 - at) : (size_t)n, 0);
 	if (n <= 0) {
 		hv_conn_close(c);
 		return;

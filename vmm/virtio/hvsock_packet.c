@@ -29,6 +29,7 @@ static void forwarded(struct hv_conn *c, uint32_t n)
 static bool pass_shutdown(struct hv_conn *c)
 {
 	if (c->shut_guest & VIRTIO_VSOCK_SHUTDOWN_RCV)
+		/* syscall(loop): shutdown: the guest has half-closed a vsock connection */
 		shutdown(c->fd, SHUT_RD);
 	if (c->buf_len)
 		return true;
@@ -48,6 +49,7 @@ bool hv_flush(struct hv_conn *c)
 		struct iovec iov[2] = { { c->buf + c->buf_at, straight },
 			{ c->buf, c->buf_len - straight } };
 		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+		/* syscall(loop): sendmsg: vsock data to the host */
 		ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EAGAIN)
@@ -136,7 +138,7 @@ static void guest_answers(struct hv_conn *c)
 	int len = snprintf(ok, sizeof(ok), "OK %u\n", c->host_port);
 
 	if (c->state != HV_ASKED || c->owed & OWE_REQUEST ||
-		send(c->fd, ok, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) != len) {
+		sock_send(c->fd, ok, (size_t)len) != len) {
 		hv_conn_reset(c);
 		return;
 	}
@@ -273,6 +275,7 @@ static int to_guest(struct hv_conn *c, struct virtio_vsock_hdr *h, const struct 
 		c->credit_asked = true;
 		return 0;
 	}
+	/* syscall(loop): readv: vsock data to the guest */
 	n = readv(c->fd, iov, (int)chain_iov(chain, true, skip, max, iov, ARRAY_SIZE(iov), &room));
 	if (n > 0) {
 		c->sent += (uint32_t)n;

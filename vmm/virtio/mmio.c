@@ -2,6 +2,7 @@
  * virtio-mmio registers (virtio 1.2 §4.2.2). Every write is checked against the device's state:
  * what a driver may not change any more is ignored, so nothing it writes after DRIVER_OK moves a
  * queue (§4.2.3.2).
+ * syscall(setup): eventfd2: interrupts and kicks
  */
 #include "virtio/mmio.h"
 
@@ -37,7 +38,7 @@ static int kick_fd(struct virtio_dev *dev, unsigned q)
 {
 	struct virtio_mmio *m = dev->bus_data;
 
-	return m->kick[q].fd;
+	return m->kick[q].wired ? m->kick[q].fd : -1;
 }
 
 static int call_fd(struct virtio_dev *dev)
@@ -70,6 +71,7 @@ static void kicked(struct watch *w, uint32_t events UNUSED)
 	uint64_t n;
 
 	virtio_lock(dev);
+	/* syscall(loop): read: a queue is kicked */
 	if (w->added && read(k->fd, &n, sizeof(n)) == sizeof(n) && virtio_live(dev) &&
 		dev->queue[q].ready)
 		dev->ops->kick(dev, q);
@@ -79,13 +81,9 @@ static void kicked(struct watch *w, uint32_t events UNUSED)
 static int wire_kick(struct virtio_mmio *m, unsigned q)
 {
 	struct kick *k = &m->kick[q];
-	int rc;
+	int rc = m->host->ioeventfd(m->host->ctx, m->gpa + VIRTIO_MMIO_QUEUE_NOTIFY, q, k->fd,
+		true);
 
-	if (k->fd < 0)
-		k->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (k->fd < 0)
-		return -errno;
-	rc = m->host->ioeventfd(m->host->ctx, m->gpa + VIRTIO_MMIO_QUEUE_NOTIFY, q, k->fd, true);
 	if (rc)
 		return rc;
 	k->wired = true;
@@ -170,6 +168,7 @@ static void acknowledge(struct virtio_mmio *m, uint32_t bits)
 		return;
 	m->host->lower(m->host->ctx, m->gpa);
 	if (__atomic_load_n(&m->interrupt_status, __ATOMIC_SEQ_CST) &&
+		/* syscall(loop,vcpu): write: an interrupt */
 		write(m->irqfd, &one, sizeof(one)) < 0)
 		log_limited(&m->dev->limit, "%s: raise its interrupt: %s", m->dev->label,
 			strerror(errno));
@@ -427,27 +426,45 @@ void virtio_mmio_reset(struct virtio_mmio *m)
 	virtio_unlock(m->dev);
 }
 
+static void close_events(struct virtio_mmio *m)
+{
+	for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++)
+		auto_fd_close(&m->kick[q].fd);
+	auto_fd_close(&m->irqfd);
+}
+
+/* All that it will need: the thread that starts the device may have no right to make any. */
+static int make_events(struct virtio_mmio *m, unsigned nqueues)
+{
+	bool ok;
+
+	m->irqfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ok = m->irqfd >= 0;
+	for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++) {
+		m->kick[q].m = m;
+		m->kick[q].fd = ok && q < nqueues ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+		ok = ok && (q >= nqueues || m->kick[q].fd >= 0);
+	}
+	return ok ? 0 : -errno;
+}
+
 int virtio_mmio_new(struct virtio_mmio **out, struct virtio_dev *dev, const struct mmio_host *host,
 	uint64_t gpa, struct err *err)
 {
 	struct virtio_mmio *m = calloc(1, sizeof(*m));
+	int rc;
 
 	if (!m)
 		return fail(err, -ENOMEM, "add %s", dev->label);
-	m->irqfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->irqfd < 0) {
-		int rc = fail(err, -errno, "add %s", dev->label);
-
+	rc = make_events(m, dev->nqueues);
+	if (rc) {
+		close_events(m);
 		free(m);
-		return rc;
+		return fail(err, rc, "add %s", dev->label);
 	}
 	m->dev = dev;
 	m->host = host;
 	m->gpa = gpa;
-	for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++) {
-		m->kick[q].fd = -1;
-		m->kick[q].m = m;
-	}
 	dev->bus = &mmio_bus;
 	dev->bus_data = m;
 	*out = m;
@@ -461,10 +478,7 @@ void virtio_mmio_free(struct virtio_mmio *m)
 	virtio_lock(m->dev);
 	stop(m);
 	virtio_unlock(m->dev);
-	for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++)
-		if (m->kick[q].fd >= 0)
-			close(m->kick[q].fd);
-	close(m->irqfd);
+	close_events(m);
 	if (m->dev->ops->free)
 		m->dev->ops->free(m->dev);
 	free(m);

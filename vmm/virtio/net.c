@@ -65,6 +65,7 @@ static int set_backend(struct net *n, unsigned pair, unsigned side, int fd)
 
 	if (!(n->dev.kernel_queues & BIT(2 * pair + side)))
 		return 0;
+	/* syscall(loop,vcpu): ioctl(VHOST_NET_SET_BACKEND): a queue pair starts or stops */
 	return vhost_call(&n->vhost[pair], VHOST_NET_SET_BACKEND, &backend);
 }
 

@@ -181,6 +181,7 @@ static bool receive_one(struct net_pair *p)
 	for (unsigned i = 0; i < n; i++)
 		iov[i] = mem_iov(rx->seg[i].base, rx->seg[i].len);
 	iov[n] = (struct iovec){ rx->spill, sizeof(rx->spill) };
+	/* syscall(loop): readv: a frame from the tap */
 	len = readv(p->net->tap.fd[p->index], iov, (int)n + 1);
 	if (len < 0)
 		return false;
@@ -225,6 +226,7 @@ static bool send_one(struct net_pair *p, const struct chain *c)
 	if (c->out_len < TAP_HEADER + ETH_HLEN || c->out_len > NET_FRAME_MAX || c->nin)
 		return true;
 	n = chain_iov(c, false, 0, c->out_len, iov, ARRAY_SIZE(iov), &len);
+	/* syscall(loop): writev: a frame to the tap */
 	if (writev(p->net->tap.fd[p->index], iov, (int)n) >= 0)
 		return true;
 	if (errno == EAGAIN)

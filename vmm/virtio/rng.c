@@ -32,6 +32,7 @@ static uint64_t now_ns(void)
 {
 	struct timespec ts;
 
+	/* syscall(loop,vcpu): clock_gettime: the rate of entropy */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
@@ -59,6 +60,7 @@ static uint32_t give(struct rng *rng, const struct chain *c)
 	size_t want = MIN(MIN((uint64_t)c->in_len, ANSWER_MAX), rng->tokens), done = 0;
 
 	while (done < want) {
+		/* syscall(loop): getrandom: the guest asks its entropy device */
 		ssize_t n = getrandom(buf, MIN(want - done, sizeof(buf)), GRND_NONBLOCK);
 
 		if (n <= 0)

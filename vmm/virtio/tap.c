@@ -3,6 +3,8 @@
  * an interface that does not exist, so the name is looked up before and the index compared after;
  * it answers EINVAL for everything from "no tap" to "made with multi_queue", so the sentence comes
  * from asking for the interface's driver.
+ * syscall(setup): openat, socket, ioctl(TUNSETIFF), ioctl(TUNGETIFF), ioctl(SIOCETHTOOL),
+ * ioctl(TUNSETVNETHDRSZ), fcntl(F_SETFD), fcntl(F_SETFL): a tap is opened or taken over
  */
 #include "virtio/tap.h"
 
@@ -164,6 +166,8 @@ int tap_set_offloads(const struct tap *t, unsigned offloads)
 {
 	if (t->plain)
 		return 0;
+	/* syscall(loop,vcpu): ioctl(TUNSETOFFLOAD): a network card starts or changes its offloads
+	 */
 	return ioctl(t->fd[0], TUNSETOFFLOAD, (unsigned long)offloads) ? -errno : 0;
 }
 
@@ -173,6 +177,7 @@ int tap_attach(const struct tap *t, unsigned q, bool on)
 
 	if (t->plain || t->nfds == 1)
 		return 0;
+	/* syscall(loop,vcpu): ioctl(TUNSETQUEUE): a network card's queues start or stop */
 	return ioctl(t->fd[q], TUNSETQUEUE, &req) ? -errno : 0;
 }
 
@@ -181,6 +186,8 @@ void tap_drain(const struct tap *t, unsigned q)
 	char head[64];
 
 	for (unsigned i = 0; !t->plain && i < DRAIN_MAX; i++)
+		/* syscall(loop,vcpu): read: frames that wait in a tap are dropped when the card
+		 * stops */
 		if (read(t->fd[q], head, sizeof(head)) < 0)
 			return;
 }

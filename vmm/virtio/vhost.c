@@ -3,6 +3,7 @@
  * memory, then for each ring its size, base, addresses and eventfds. The kernel never reads the
  * kick eventfd's counter and polls it from the moment it is set, so it is unset when a ring is
  * taken back, or the next start would not poll it.
+ * syscall(setup): openat, eventfd2, ioctl(VHOST_GET_FEATURES): a device is opened
  */
 #include "virtio/vhost.h"
 
@@ -13,6 +14,19 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
+/*
+ * A vCPU starts and stops devices, and so does the loop when it resets the machine:
+ * syscall(loop,vcpu): ioctl(VHOST_SET_OWNER): a device starts
+ * syscall(loop,vcpu): ioctl(VHOST_SET_FEATURES): a device starts
+ * syscall(loop,vcpu): ioctl(VHOST_SET_MEM_TABLE): a device starts
+ * syscall(loop,vcpu): ioctl(VHOST_SET_VRING_NUM): a queue starts
+ * syscall(loop,vcpu): ioctl(VHOST_SET_VRING_BASE): a queue starts
+ * syscall(loop,vcpu): ioctl(VHOST_SET_VRING_ADDR): a queue starts
+ * syscall(loop,vcpu): ioctl(VHOST_SET_VRING_ERR): a queue starts or stops
+ * syscall(loop,vcpu): ioctl(VHOST_SET_VRING_CALL): a queue starts or stops
+ * syscall(loop,vcpu): ioctl(VHOST_SET_VRING_KICK): a queue starts or stops
+ * syscall(loop,vcpu): ioctl(VHOST_GET_VRING_BASE): a queue stops
+ */
 static int real_call(int fd, unsigned long request, void *arg)
 {
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
@@ -62,19 +76,19 @@ void vhost_close(struct vhost *v)
 
 static int set_memory(struct vhost *v, const struct mem *mem)
 {
-	AUTO_FREE struct vhost_memory *table = calloc(1,
-		sizeof(*table) + mem->nregions * sizeof(table->regions[0]));
+	union {
+		struct vhost_memory head;
+		char room[sizeof(struct vhost_memory) +
+			MEM_REGIONS * sizeof(struct vhost_memory_region)];
+	} table = { .head.nregions = mem->nregions };
 
-	if (!table)
-		return -ENOMEM;
-	table->nregions = mem->nregions;
 	for (unsigned i = 0; i < mem->nregions; i++)
-		table->regions[i] = (struct vhost_memory_region){
+		table.head.regions[i] = (struct vhost_memory_region){
 			.guest_phys_addr = mem->region[i].gpa,
 			.memory_size = mem->region[i].size,
 			.userspace_addr = (uintptr_t)mem->region[i].hva,
 		};
-	return vhost_call(v, VHOST_SET_MEM_TABLE, table);
+	return vhost_call(v, VHOST_SET_MEM_TABLE, &table.head);
 }
 
 static uint64_t user_address(const struct mem *mem, uint64_t gpa, uint64_t len)
@@ -208,6 +222,7 @@ void vhost_stop(struct vhost *v, struct virtio_dev *dev, unsigned first, unsigne
 	}
 	if (!dev->kernel_queues)
 		dev->bus->irq_bypass(dev, false);
+	/* syscall(loop,vcpu): read: a device's complaints, when it starts anew */
 	if (read(v->errfd, &drop, sizeof(drop)) > 0)
 		log_debug("%s: vhost had given up on a queue", dev->label);
 }

@@ -6,6 +6,7 @@
  * A ring is given as the back end wants it: size, base, addresses, interrupt, leave to work, and
  * then the kick descriptor, with which it starts: a kick that it hears before it has leave is lost.
  * GET_VRING_BASE stops it.
+ * syscall(setup): getsockopt: what was given is a socket
  */
 #define _GNU_SOURCE
 #include "virtio/vhost_user.h"
@@ -25,6 +26,7 @@ static int64_t now_ms(void)
 {
 	struct timespec ts;
 
+	/* syscall(loop,vcpu): clock_gettime: a deadline */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
@@ -74,6 +76,7 @@ static int put(struct vhost_user *v, const struct vhost_user_msg *m, const int *
 			.cmsg_type = SCM_RIGHTS };
 		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
 	}
+	/* syscall(loop,vcpu): sendmsg: a shared file system starts or stops */
 	n = sendmsg(v->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == (ssize_t)len)
 		return 0;
@@ -167,6 +170,7 @@ static int take_answer(struct vhost_user *v)
 {
 	struct iovec iov = { .iov_base = v->in + v->nin, .iov_len = sizeof(v->in) - v->nin };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	/* syscall(loop,vcpu): recvmsg: its back end answers */
 	ssize_t n = recvmsg(v->fd, &msg, MSG_DONTWAIT);
 	uint64_t value;
 	int rc;
@@ -192,6 +196,7 @@ static int wait_answers(struct vhost_user *v, unsigned ms)
 		struct pollfd p = { .fd = v->fd, .events = POLLIN };
 		int64_t left = end - now_ms();
 
+		/* syscall(loop,vcpu): ppoll: waits for its answer */
 		if (!poll(&p, 1, (int)MAX(left, 0)) && left <= 0)
 			return -ETIMEDOUT;
 		rc = take_answer(v);
@@ -352,6 +357,7 @@ static int give_ring(struct vhost_user *v, unsigned q)
 	int kick = dev->bus->kick_fd(dev, q), rc;
 	uint64_t drop;
 
+	/* syscall(loop,vcpu): read: a kick that came too early */
 	if (read(kick, &drop, sizeof(drop)) > 0) /* it is kicked again when all is set up */
 		log_debug("%s: queue %u was kicked early", dev->label, q);
 	rc = tell_state(v, VHOST_USER_SET_VRING_NUM, q, dev->queue[q].size);

@@ -79,6 +79,7 @@ void virtio_kick_again(struct virtio_dev *dev, unsigned q)
 	uint64_t one = 1;
 	int fd = dev->bus ? dev->bus->kick_fd(dev, q) : -1;
 
+	/* syscall(loop,vcpu): write: a queue is looked at again */
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		log_limited(&dev->limit, "%s: wake its queue %u: %s", dev->label, q,
 			strerror(errno));

@@ -2,6 +2,7 @@
  * vsock by vhost-vsock (virtio 1.2 §5.10): the kernel carries the streams and makes the guest
  * reachable as AF_VSOCK by its cid. It serves the receive and transmit queues from DRIVER_OK to
  * reset; the event queue is the device's own, and its buffers are kept.
+ * syscall(setup): ioctl(VHOST_VSOCK_SET_GUEST_CID): a device is opened
  */
 #include "virtio/vsock.h"
 
@@ -30,6 +31,7 @@ static struct vsock *vsock_of(struct virtio_dev *dev)
 
 static int set_running(struct vsock *s, int on)
 {
+	/* syscall(loop,vcpu): ioctl(VHOST_VSOCK_SET_RUNNING): a vsock device starts or stops */
 	return vhost_call(&s->vhost, VHOST_VSOCK_SET_RUNNING, &on);
 }
 

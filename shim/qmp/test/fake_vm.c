@@ -44,6 +44,11 @@ void vm_stop(struct vm *vm)
 	tell(vm, VM_EVENT_SHUTDOWN);
 }
 
+int vm_disk_open(struct vm *vm UNUSED, int *fd, const char *path, bool readonly, struct err *err)
+{
+	return block_open_file(fd, path, readonly, err);
+}
+
 int vm_disk_plug(struct vm *vm, unsigned slot, const struct vm_disk *disk, struct err *err)
 {
 	if (vm->stubborn || slot > 63 || vm->full & UINT64_C(1) << slot)
