@@ -28,7 +28,7 @@ static void look_up(void **state UNUSED)
 {
 	int a, b;
 	const struct qmp_table tables[] = { { first, 2, &a }, { second, 2, &b } };
-	const struct qmp_dialect d = { 5, 0, 1, "x", tables, 2 };
+	const struct qmp_dialect d = { 5, 0, 1, "x", tables, 2, NULL };
 	void *ctx = NULL;
 
 	assert_ptr_equal(qmp_find(&d, "stop", &ctx), &first[0]);
