@@ -209,7 +209,7 @@ static void check(const struct world *w)
 		must(c->state == HV_OPEN || !c->buf_len);
 	}
 	for (const struct hv_conn *c = w->hv.dead; c; c = c->next, n++)
-		must(c->state == HV_DEAD && !c->watch.added && !c->ready_prev && !c->buf);
+		must(c->state == HV_DEAD && !c->watch.added && !c->ready_prev);
 	must(n == w->hv.nconns && n <= HV_MAX_CONNS && w->hv.nresets <= HV_RESETS);
 }
 
