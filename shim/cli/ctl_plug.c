@@ -7,7 +7,7 @@
 
 #include <ctype.h>
 #include <string.h>
-#include "block/block.h"
+#include "vm.h"
 
 static const struct opt keys[] = {
 	{ "", .set = opt_text, .offset = offsetof(struct plug, path) },
