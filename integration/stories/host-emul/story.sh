@@ -26,7 +26,6 @@ expect hwaccel-refused hwaccel
 modes_guest script
 modes_up
 mode_boots aia-emul 4
-modes_with debian
 mode_boots split 4
 modes_down
 expect nothing-left leftovers

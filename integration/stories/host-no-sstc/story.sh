@@ -7,7 +7,6 @@
 modes_guest script
 modes_up
 mode_boots aplic 4
-modes_with debian
 mode_boots plic 1
 modes_down
 expect nothing-left leftovers

@@ -7,7 +7,6 @@
 modes_guest script
 modes_up
 mode_boots aplic 1
-modes_with debian
 mode_boots aia-emul 4
 modes_down
 # the profile that the host has, as a model

@@ -21,7 +21,8 @@ static void any_plic(void)
 
 	__CPROVER_havoc_object(&p);
 	p.line = line;
-	assume(p.nsources && p.nsources <= SOURCES && p.ncontexts && p.ncontexts <= PLIC_MAX_CONTEXTS);
+	assume(p.nsources && p.nsources <= SOURCES && p.ncontexts &&
+		p.ncontexts <= PLIC_MAX_CONTEXTS);
 	all = sources_of(&p, 0);
 	assume(!(p.pending[0] & ~all) && !(p.claimed[0] & ~all));
 	for (unsigned c = 0; c < PLIC_MAX_CONTEXTS; c++)
