@@ -79,3 +79,8 @@ class Reader:
     def wait_bytes(self, count, seconds):
         with self.grown:
             self.grown.wait_for(lambda: len(self.data) >= count or self.end, seconds)
+
+    def wait_parts(self, parts, seconds):
+        """Until all parts are in what was read, or the stream has ended."""
+        with self.grown:
+            self.grown.wait_for(lambda: self.end or all(part in self.data.decode("utf-8", "replace") for part in parts), seconds)

@@ -227,13 +227,17 @@ class Player:
         if ended or now == float("inf"):
             if line["end"] != "open":
                 reader.ended.wait(60)
-            elif "parts" not in line:
+            elif "parts" in line:
+                reader.wait_parts(line["parts"], 30)
+            else:
                 reader.wait_bytes(len(line["read"]), 30)
             self.case(name, judge.stream(line, reader))
             return True
         expected = [size for when, size in line.get("progress", []) if when <= now]
         if expected and "parts" not in line:
             reader.wait_bytes(expected[-1], 30)
+        elif expected and len(expected) == len(line["progress"]):
+            reader.wait_parts(line["parts"], 30)  # all had come by then
         return False
 
     def change(self, line):
