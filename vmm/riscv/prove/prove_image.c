@@ -1,4 +1,5 @@
 /* The header of a kernel's Image, of any bytes and length. */
+#define _GNU_SOURCE
 #include "integration/checks/prove.h"
 
 #include "riscv/image.c"
