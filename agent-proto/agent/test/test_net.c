@@ -377,6 +377,14 @@ static void routes_as_recorded(void **state UNUSED)
 	assert_non_null(strstr(shown(list, have), "0.0.0.0 via 10.88.0.1 dev eth0"));
 }
 
+/* Each line of BEFORE is still in NOW; the kernel may have added link-local ones of its own meanwhile. */
+static void all_of(char *before, const char *now)
+{
+	for (char *line, *rest = before; (line = strtok_r(rest, "\n", &rest));)
+		if (!strstr(now, line))
+			fail_msg("gone: %s", line);
+}
+
 static void gateways_come_last_and_old_routes_stay(void **state UNUSED)
 {
 	struct way first[] = {
@@ -411,7 +419,8 @@ static void gateways_come_last_and_old_routes_stay(void **state UNUSED)
 	assert_non_null(strstr(have, "10.88.0.0/16 via  dev eth0")); /* the kernel's own */
 	assert_non_null(strstr(have, "fe80::/64 via  dev eth0"));
 	strcpy(before, have);
-	assert_string_equal(routed(NULL, 0, have), before);
+	routed(NULL, 0, have);
+	all_of(before, have);
 }
 
 static void routes_that_make_no_sense(void **state UNUSED)
