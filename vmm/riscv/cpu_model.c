@@ -315,14 +315,6 @@ int cpu_model_resolve(const struct cpu_model *m, const struct isa_set *possible,
 	return drop_orphans(m, wanted, err);
 }
 
-bool cpu_model_takes_all(const struct cpu_model *m)
-{
-	static const struct isa_set none;
-
-	return m->base == CPU_HOST && !memcmp(&m->plus, &none, sizeof(none)) &&
-		!memcmp(&m->minus, &none, sizeof(none));
-}
-
 int vm_check_cpu(const char *text, struct err *err)
 {
 	struct cpu_model m;

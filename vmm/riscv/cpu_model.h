@@ -58,9 +58,6 @@ int cpu_model_parse(struct cpu_model *m, const char *text, struct err *err) MUST
 int cpu_model_resolve(const struct cpu_model *m, const struct isa_set *possible,
 	const struct isa_set *given, struct isa_set *wanted, struct err *err) MUST_USE;
 
-/* Whether the model is what KVM gives, nothing more and nothing less. */
-bool cpu_model_takes_all(const struct cpu_model *m);
-
 /* Whether the model is not there without an extension that is possible: else it is left out where
  * KVM refuses it (Sscofpmf on a host without AIA). */
 bool cpu_model_insists(const struct cpu_model *m, enum isa_ext ext);

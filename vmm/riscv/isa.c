@@ -102,10 +102,6 @@ static const uint8_t kvm_ids[ISA_EXT_COUNT] = {
 };
 /* clang-format on */
 
-/* What this KVM calls an extension is its place in a set of 64-bit registers, too. */
-#define SET_BITS       64
-#define ISA_EXT_SET(n) REG(KVM_REG_RISCV_ISA_EXT, KVM_REG_RISCV_ISA_MULTI_EN, n)
-
 /* A register that this host may lack reads as fallback. */
 static uint64_t reg_or(const struct vcpu *v, uint64_t id, uint64_t fallback)
 {
@@ -221,31 +217,12 @@ static int read_rest(struct isa *isa, const struct vcpu *v, struct err *err)
 	return 0;
 }
 
-/* What is given, in two calls instead of one an extension; not every KVM can tell it so. */
-static int read_given(const struct vcpu *v, struct isa_set *given)
-{
-	uint64_t set[2] = { 0 };
-	int rc = vcpu_get_reg(v, ISA_EXT_SET(0), &set[0]);
-
-	if (!rc)
-		rc = vcpu_get_reg(v, ISA_EXT_SET(1), &set[1]);
-	if (rc)
-		return rc;
-	*given = (struct isa_set){ 0 };
-	for (unsigned i = 0; i < ISA_EXT_COUNT; i++)
-		isa_put(given, i, set[kvm_ids[i] / SET_BITS] >> kvm_ids[i] % SET_BITS & 1);
-	return isa_has(given, EXT_I) ? 0 : -EINVAL;
-}
-
 int isa_setup(struct isa *isa, const struct cpu_model *model, const struct vcpu *vcpus, unsigned n,
 	struct err *err)
 {
-	struct isa_set possible, given = { 0 }, wanted = { 0 };
-	int rc = cpu_model_takes_all(model) ? read_given(&vcpus[0], &given) : -EINVAL;
+	struct isa_set possible, given, wanted = { 0 };
+	int rc = read_sets(&vcpus[0], &possible, &given, err);
 
-	possible = given; /* nothing else is asked for */
-	if (rc)
-		rc = read_sets(&vcpus[0], &possible, &given, err);
 	*isa = (struct isa){ 0 };
 	if (!rc)
 		rc = cpu_model_resolve(model, &possible, &given, &wanted, err);
