@@ -6,13 +6,17 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include "block/backend.h"
 
@@ -31,6 +35,14 @@ struct fix {
 	unsigned done, settled;
 	int result; /* of the last done() */
 	struct timer timeout;
+};
+
+/* What a thread that may not make a ring finds. */
+struct forbidden {
+	struct fix *fix;
+	bool filtered;
+	int insisting, automatic; /* opened with BLOCK_IO_URING, with BLOCK_IO_AUTO */
+	struct err err;
 };
 
 static void done(struct block_owner *o, struct block_req *req UNUSED, int result)
@@ -478,6 +490,51 @@ static void ring_that_refuses(void **state)
 	pthread_mutex_unlock(&f->lock);
 }
 
+/* In a thread that may not make a ring, as by kernel.io_uring_disabled or a filter of system calls.
+ */
+static void *open_without_uring(void *arg)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { ARRAY_SIZE(code), code };
+	struct forbidden *f = arg;
+
+	f->filtered = !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+		!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+	f->fix->io = BLOCK_IO_URING;
+	f->insisting = open_as(f->fix, f->fix->path, -1, false, &f->err);
+	f->fix->io = BLOCK_IO_AUTO;
+	f->automatic = open_as(f->fix, f->fix->path, -1, false, NULL);
+	return NULL;
+}
+
+static void threads_where_no_ring_can_be(void **state)
+{
+	struct fix *fix = *state;
+	struct forbidden f = { .fix = fix };
+	uint8_t data[1024] = { 7 }, got[1024];
+	pthread_t thread;
+
+	make_file(fix->path, (uint8_t[8192]){ 0 }, 8192);
+	assert_int_equal(pthread_create(&thread, NULL, open_without_uring, &f), 0);
+	pthread_join(thread, NULL);
+	assert_true(f.filtered);
+	assert_int_equal(f.insisting, -EPERM);
+	assert_non_null(strstr(f.err.msg, "use io_uring for disk "));
+	assert_int_equal(f.automatic, 0);
+	assert_string_equal(block_io_name(fix->b), "threads");
+	assert_int_equal(transfer(fix, BLOCK_WRITE, 1024, data, sizeof(data)), 0);
+	assert_int_equal(simple(fix, BLOCK_FLUSH, 0, 0), 0);
+	assert_int_equal(transfer(fix, BLOCK_READ, 1024, got, sizeof(got)), 0);
+	assert_memory_equal(got, data, sizeof(got));
+	file_read(fix, 1024, got, sizeof(got));
+	assert_memory_equal(got, data, sizeof(got));
+}
+
 /* opening */
 
 static void refuses(struct fix *f, const char *path, int fd, bool readonly, int code,
@@ -758,6 +815,7 @@ int main(void)
 		BOTH(nothing_is_left_open),
 		ONE(workers_come_when_needed, with_threads),
 		ONE(ring_that_refuses, with_uring),
+		ONE(threads_where_no_ring_can_be, with_threads),
 		ONE(not_a_disk, with_threads),
 		ONE(not_writable, with_threads),
 		ONE(in_use, with_threads),
