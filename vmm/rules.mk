@@ -29,5 +29,6 @@ $(JAIL)/filters.inc: $(JAIL)/make_filters
 $(O)/riscv64/vmm/jail/filter.o $(O)/riscv64/integration/stories/jail/try.o $(O)/lint/gcc-riscv64/vmm/jail/filter.ok $(O)/lint/tidy/vmm/jail/filter.ok $(O)/lint/gcc-riscv64/integration/stories/jail/try.ok \
 	$(O)/lint/tidy/integration/stories/jail/try.ok: $(JAIL)/filters.inc
 TEST_SOURCES += $(wildcard vmm/*/test/test_*.c)
-# The virtio tests share a guest driver.
+# The virtio tests share a guest driver, the hostile ones what it does to every device.
 $(foreach t,$(wildcard vmm/virtio/test/test_*.c),$(eval $(t)_EXTRA := vmm/virtio/test/driver.c))
+$(foreach t,$(wildcard vmm/virtio/test/test_*_hostile.c),$(eval $(t)_EXTRA += $(wildcard vmm/virtio/test/hostile*.c)))

@@ -1,0 +1,69 @@
+/*
+ * A list of hostile cases, each a test of its own whose name starts with the case of the suite's
+ * table ("g04 head is the queue's size"), so that a run can be counted by them. Made up while the
+ * program starts, out of tables; see virtio/test/hostile.h for what is asked of every device.
+ */
+#ifndef SAMPAN_CORE_TEST_HOSTILE_H
+#define SAMPAN_CORE_TEST_HOSTILE_H
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include "core/test/check.h"
+#include "core/util.h"
+
+#define HOSTILE_MAX 1024 /* cases of a program */
+
+struct hostile_list {
+	struct CMUnitTest test[HOSTILE_MAX];
+	char name[HOSTILE_MAX][96];
+	size_t n;
+};
+
+/* state is what the set-up finds in *state. */
+static inline void PRINTF(6, 7) hostile_add(struct hostile_list *l, CMUnitTestFunction test,
+	CMFixtureFunction setup, CMFixtureFunction teardown, void *state, const char *name, ...)
+{
+	va_list ap;
+
+	if (l->n == HOSTILE_MAX)
+		abort();
+	va_start(ap, name);
+	vsnprintf(l->name[l->n], sizeof(l->name[0]), name, ap);
+	va_end(ap);
+	l->test[l->n] = (struct CMUnitTest){ l->name[l->n], test, setup, teardown, state };
+	l->n++;
+}
+
+/* Frees the list. */
+static inline int hostile_run(struct hostile_list *l, const char *group)
+{
+	int failed = _cmocka_run_group_tests(group, l->test, l->n, NULL, NULL);
+
+	free(l);
+	return failed;
+}
+
+/* What malloc() has given and not got back, where a sanitizer counts it; else 0. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static inline size_t hostile_heap(void)
+{
+	return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
+						       : 0;
+}
+
+static inline unsigned hostile_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	if (!dir)
+		abort();
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+#endif

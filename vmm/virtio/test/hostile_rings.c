@@ -1,0 +1,364 @@
+/*
+ * Rings that lie, for every queue that a device walks itself: G04 heads, G05 loops, G06 indirect
+ * tables, G07 empty buffers, G08 indices, G09 one head again and again, G10 one head twice, G13 and
+ * G14 addresses that are no RAM, G22 descriptors that change while they are read. A row is what is
+ * put in the ring; unless it says otherwise the device must break.
+ */
+#include <pthread.h>
+#include <string.h>
+#include "virtio/test/hostile.h"
+
+#define N	 VRING_DESC_F_NEXT
+#define W	 VRING_DESC_F_WRITE
+#define I	 VRING_DESC_F_INDIRECT
+#define DATA	 HOSTILE_DATA
+#define TABLE	 HOSTILE_TABLE
+#define RING	 HOSTILE_RING
+#define INDIRECT (UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC)
+
+struct ring_row {
+	const char *name;
+	struct vring_desc desc[3];  /* from entry 0 on */
+	struct vring_desc table[3]; /* at TABLE */
+	unsigned fill;		    /* or so many chained entries there */
+	uint16_t head, ahead;	    /* ahead: how far avail.idx goes; 0: one */
+	uint64_t without;	    /* features that are not negotiated */
+};
+
+static const struct ring_row rows[] = {
+	{ .name = "g04 head is the queue's size", .desc = { { DATA, 8, 0, 0 } }, .head = RING },
+	{ .name = "g04 head is twice the queue's size",
+		.desc = { { DATA, 8, 0, 0 } },
+		.head = 2 * RING },
+	{ .name = "g04 head is 0x7fff", .desc = { { DATA, 8, 0, 0 } }, .head = 0x7fff },
+	{ .name = "g04 head is 0xffff", .desc = { { DATA, 8, 0, 0 } }, .head = 0xffff },
+	{ .name = "g04 next is the queue's size", .desc = { { DATA, 8, N, RING } } },
+	{ .name = "g04 next is 0x8000", .desc = { { DATA, 8, N, 0x8000 } } },
+	{ .name = "g04 next is 0xffff", .desc = { { DATA, 8, N, 0xffff } } },
+	{ .name = "g05 next is itself", .desc = { { DATA, 8, N, 0 } } },
+	{ .name = "g05 next is itself, written to", .desc = { { DATA, 8, N | W, 0 } } },
+	{ .name = "g05 next is itself, empty", .desc = { { DATA, 0, N, 0 } } },
+	{ .name = "g05 a ring of two", .desc = { { DATA, 8, N, 1 }, { DATA, 8, N, 0 } } },
+	{ .name = "g05 a ring of three, empty",
+		.desc = { { DATA, 0, N, 1 }, { DATA, 0, N, 2 }, { DATA, 0, N, 0 } } },
+	{ .name = "g05 longer than the queue by a table",
+		.desc = { { DATA, 8, N, 1 }, { TABLE, 16 * RING, I, 0 } },
+		.fill = RING },
+	{ .name = "g05 a loop in a table",
+		.desc = { { TABLE, 32, I, 0 } },
+		.table = { { DATA, 8, N, 1 }, { DATA, 8, N, 0 } } },
+	{ .name = "g05 an empty loop in a table",
+		.desc = { { TABLE, 16, I, 0 } },
+		.table = { { DATA, 0, N, 0 } } },
+	{ .name = "g06 table of no bytes",
+		.desc = { { TABLE, 0, I, 0 } },
+		.table = { { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table of 1 byte",
+		.desc = { { TABLE, 1, I, 0 } },
+		.table = { { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table of 15 bytes",
+		.desc = { { TABLE, 15, I, 0 } },
+		.table = { { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table of 17 bytes",
+		.desc = { { TABLE, 17, I, 0 } },
+		.table = { { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table of 2^31 bytes",
+		.desc = { { TABLE, 1U << 31, I, 0 } },
+		.table = { { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table of 2^32 - 16 bytes",
+		.desc = { { TABLE, 0xfffffff0, I, 0 } },
+		.table = { { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table larger than the queue",
+		.desc = { { TABLE, 16 * (RING + 1), I, 0 } },
+		.table = { { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table with a next",
+		.desc = { { TABLE, 16, I | N, 1 }, { DATA, 8, 0, 0 } },
+		.table = { { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table in a table",
+		.desc = { { TABLE, 16, I, 0 } },
+		.table = { { TABLE + 16, 16, I, 0 }, { DATA, 8, 0, 0 } } },
+	{ .name = "g06 table in itself",
+		.desc = { { TABLE, 16, I, 0 } },
+		.table = { { TABLE, 16, I, 0 } } },
+	{ .name = "g06 next beyond the table",
+		.desc = { { TABLE, 16, I, 0 } },
+		.table = { { DATA, 8, N, 1 }, { DATA, 8, 0, 0 } } },
+	{ .name = "g06 next 0xffff in a table",
+		.desc = { { TABLE, 32, I, 0 } },
+		.table = { { DATA, 8, N, 0xffff } } },
+	{ .name = "g06 table over the end of RAM", .desc = { { DRIVER_RAM_END - 16, 32, I, 0 } } },
+	{ .name = "g06 table over the start of RAM", .desc = { { DRIVER_RAM2 - 16, 32, I, 0 } } },
+	{ .name = "g06 table in the registers", .desc = { { DRIVER_GPA, 16, I, 0 } } },
+	{ .name = "g06 table at 2^64 - 16", .desc = { { UINT64_MAX - 15, 32, I, 0 } } },
+	{ .name = "g06 table not negotiated",
+		.desc = { { TABLE, 16, I, 0 } },
+		.table = { { DATA, 8, 0, 0 } },
+		.without = INDIRECT },
+	{ .name = "g08 avail.idx ahead by size + 1",
+		.desc = { { DATA, 8, 0, 0 } },
+		.ahead = RING + 1 },
+	{ .name = "g08 avail.idx ahead by 0x7fff", .desc = { { DATA, 8, 0, 0 } }, .ahead = 0x7fff },
+	{ .name = "g08 avail.idx ahead by 0x8000", .desc = { { DATA, 8, 0, 0 } }, .ahead = 0x8000 },
+	{ .name = "g08 avail.idx backwards", .desc = { { DATA, 8, 0, 0 } }, .ahead = 0xffff },
+	{ .name = "g13 buffer in the registers", .desc = { { DRIVER_GPA, 8, 0, 0 } } },
+	{ .name = "g13 buffer in QueueNotify, written to",
+		.desc = { { DRIVER_GPA + VIRTIO_MMIO_QUEUE_NOTIFY, 4, W, 0 } } },
+	{ .name = "g13 buffer in an interrupt file", .desc = { { 0x28000000, 4, W, 0 } } },
+	{ .name = "g14 buffer at 0", .desc = { { 0, 8, 0, 0 } } },
+	{ .name = "g14 buffer before RAM", .desc = { { DRIVER_RAM - 1, 2, 0, 0 } } },
+	{ .name = "g14 buffer over the end of RAM", .desc = { { DRIVER_RAM_END - 1, 2, 0, 0 } } },
+	{ .name = "g14 buffer over the end of RAM, written to",
+		.desc = { { DRIVER_RAM_END - 1, 2, W, 0 } } },
+	{ .name = "g14 buffer behind RAM", .desc = { { DRIVER_RAM_END, 8, W, 0 } } },
+	{ .name = "g14 buffer in the hole", .desc = { { DRIVER_RAM_END + MiB / 2, 8, W, 0 } } },
+	{ .name = "g14 buffer across the hole",
+		.desc = { { DRIVER_RAM_END - 8, MiB + 16, W, 0 } } },
+	{ .name = "g14 buffer of 2^32 - 1 bytes", .desc = { { DATA, UINT32_MAX, W, 0 } } },
+	{ .name = "g14 buffer at 2^64 - 1", .desc = { { UINT64_MAX, 1, 0, 0 } } },
+	{ .name = "g14 buffer wraps 2^64", .desc = { { UINT64_MAX - 7, 16, W, 0 } } },
+	{ .name = "g14 buffer 2^63 above RAM",
+		.desc = { { (UINT64_C(1) << 63) | DATA, 8, W, 0 } } },
+	{ .name = "g14 empty buffer behind RAM", .desc = { { DRIVER_RAM_END, 0, 0, 0 } } },
+	{ .name = "g14 second buffer outside RAM",
+		.desc = { { DATA, 8, N, 1 }, { DRIVER_GPA, 8, W, 0 } } },
+	{ .name = "g15 readable behind writable",
+		.desc = { { DATA, 8, N | W, 1 }, { DATA, 8, 0, 0 } } },
+	{ .name = "g15 readable behind writable in a table",
+		.desc = { { TABLE, 32, I, 0 } },
+		.table = { { DATA, 8, N | W, 1 }, { DATA, 8, 0, 0 } } },
+};
+
+/* Behind the queue's own entries and the table lie good descriptors: whoever strays finds one. */
+static void put(struct subject *s, const struct ring_row *r)
+{
+	static const struct vring_desc good = { DATA, 8, 0, 0 };
+	char *table = driver_ptr(s->d, TABLE);
+
+	for (unsigned i = 0; i < 4 * RING; i++)
+		memcpy(table + i * sizeof(good), &good, sizeof(good));
+	if (r->table[0].len || r->table[0].addr)
+		memcpy(table, r->table, sizeof(r->table));
+	for (unsigned i = 0; i < r->fill; i++) {
+		struct vring_desc d = { DATA, 8, i + 1 < r->fill ? N : 0, (uint16_t)(i + 1) };
+
+		memcpy(table + i * sizeof(d), &d, sizeof(d));
+	}
+	for (uint16_t i = 0; i < RING; i++)
+		driver_desc(s->d, s->q, i,
+			i < ARRAY_SIZE(r->desc) && (r->desc[i].addr || !i) ? r->desc[i] : good);
+}
+
+static void run_row(void **state)
+{
+	struct subject *s = *state;
+	const struct ring_row *r = s->row;
+
+	if (r->without) {
+		driver_start(s->d, s->kind->features & ~r->without, s->kind->nqueues, RING);
+		if (s->kind->started)
+			s->kind->started(s->fix);
+	}
+	put(s, r);
+	driver_post(s->d, s->q, r->head);
+	driver_avail_idx(s->d, s->q,
+		(uint16_t)(s->d->dev->queue[s->q].next_avail + (r->ahead ? r->ahead : 1)));
+	hostile_look(s, s->q);
+	assert_true(driver_get(s->d, VIRTIO_MMIO_INTERRUPT_STATUS) & VIRTIO_MMIO_INT_CONFIG);
+	hostile_judge(s, BROKEN);
+}
+
+/* What a device may take or leave, but not for long, and not at the monitor's cost. */
+
+static void all_empty(struct subject *s, bool in_table)
+{
+	struct buf b[RING];
+
+	for (unsigned i = 0; i < RING; i++)
+		b[i] = (struct buf){ .gpa = DATA, .in = i >= RING / 2 };
+	if (in_table)
+		driver_add_indirect(s->d, s->q, b, RING);
+	else
+		driver_add(s->d, s->q, b, RING);
+}
+
+static void empty_chain(struct subject *s)
+{
+	all_empty(s, false);
+}
+
+static void empty_chain_in_a_table(struct subject *s)
+{
+	all_empty(s, true);
+}
+
+static void full_of_empty_chains(struct subject *s)
+{
+	for (unsigned i = 0; i < RING; i++)
+		driver_add(s->d, s->q, &(struct buf){ .gpa = DATA, .in = i & 1 }, 1);
+}
+
+/* One head in every entry, in a ring that is kept full. */
+static void one_head(struct subject *s)
+{
+	driver_desc(s->d, s->q, 0, (struct vring_desc){ DATA, 64, N, 1 });
+	driver_desc(s->d, s->q, 1, (struct vring_desc){ DATA + 64, 4096, W, 0 });
+	for (unsigned round = 0; round < 200 && !driver_needs_reset(s->d); round++) {
+		while ((uint16_t)(s->d->q[s->q].next_avail - s->d->dev->queue[s->q].next_avail) <
+			RING)
+			driver_post(s->d, s->q, 0);
+		driver_signal(s->d, s->q);
+		if (round % 16 == 0)
+			driver_turn(s->d);
+	}
+}
+
+static void same_head_twice(struct subject *s)
+{
+	one_head(s);
+	driver_turn(s->d);
+	driver_post(s->d, s->q, 0);
+	driver_post(s->d, s->q, 0);
+}
+
+/* The device writes its answer over the rings that it reads (G13). */
+static void buffers_in_the_rings(struct subject *s)
+{
+	const struct driver_queue *q = &s->d->q[s->q];
+	struct buf b[] = { { DATA, 64, false }, { q->desc, 16 * RING, true },
+		{ q->avail, 4 + 2 * RING, true }, { q->used, 4 + 8 * RING, true } };
+
+	driver_add(s->d, s->q, b, 4);
+	driver_add(s->d, s->q, b + 1, 3);
+}
+
+/* G17: the most that a chain can ask for. */
+static void largest_chain(struct subject *s)
+{
+	struct buf b[RING];
+
+	for (unsigned i = 0; i < RING; i++)
+		b[i] = (struct buf){ DRIVER_RAM, DRIVER_RAM_SIZE, i >= RING / 2 };
+	driver_add(s->d, s->q, b, RING);
+}
+
+static void largest_to_read(struct subject *s)
+{
+	struct buf b[RING];
+
+	for (unsigned i = 0; i < RING; i++)
+		b[i] = (struct buf){ DRIVER_RAM, DRIVER_RAM_SIZE, false };
+	driver_add(s->d, s->q, b, RING);
+}
+
+static void largest_to_write(struct subject *s)
+{
+	struct buf b[RING];
+
+	for (unsigned i = 0; i < RING; i++)
+		b[i] = (struct buf){ DATA, 128 * KiB, true };
+	driver_add(s->d, s->q, b, RING);
+}
+
+struct load_row {
+	const char *name;
+	void (*post)(struct subject *s);
+};
+
+static const struct load_row loads[] = {
+	{ "g07 chain of empty buffers", empty_chain },
+	{ "g07 chain of empty buffers in a table", empty_chain_in_a_table },
+	{ "g07 ring full of empty chains", full_of_empty_chains },
+	{ "g09 one head again and again", one_head },
+	{ "g10 one head twice", same_head_twice },
+	{ "g13 buffers in its own rings", buffers_in_the_rings },
+	{ "g17 all of RAM, half to read, half to write", largest_chain },
+	{ "g17 all of RAM to read", largest_to_read },
+	{ "g17 as much as there is to write", largest_to_write },
+};
+
+static void run_load(void **state)
+{
+	struct subject *s = *state;
+	const struct load_row *r = s->row;
+
+	r->post(s);
+	hostile_look(s, s->q);
+	hostile_judge(s, EITHER);
+}
+
+/* G22: a second vCPU rewrites descriptors, table and indices all the time. */
+
+struct flipper {
+	struct subject *s;
+	bool end; /* atomic */
+};
+
+static void *flip(void *arg)
+{
+	static const uint64_t addr[] = { DATA, DRIVER_GPA, DRIVER_RAM_END - 4, TABLE };
+	static const uint32_t len[] = { 16, 0, UINT32_MAX, 512, 44 };
+	static const uint16_t flags[] = { 0, N, W, N | W, I };
+	struct flipper *f = arg;
+	const struct driver_queue *q = &f->s->d->q[f->s->q];
+	volatile struct vring_desc *own = driver_ptr(f->s->d, q->desc),
+				   *table = driver_ptr(f->s->d, TABLE);
+	volatile struct vring_avail *avail = driver_ptr(f->s->d, q->avail);
+
+	for (unsigned i = 0; !__atomic_load_n(&f->end, __ATOMIC_RELAXED); i++) {
+		volatile struct vring_desc *d = i & 16 ? &table[i % 4] : &own[i % 4];
+
+		d->addr = addr[i % ARRAY_SIZE(addr)];
+		d->len = len[i % ARRAY_SIZE(len)];
+		d->flags = flags[i / 3 % ARRAY_SIZE(flags)];
+		d->next = (uint16_t)(i % 5);
+		avail->ring[i % RING] = (uint16_t)(i % (RING + 1));
+		if (i % 64 == 0)
+			avail->idx = (uint16_t)(avail->idx + 1 + (i % 4096 == 0) * RING);
+	}
+	return NULL;
+}
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NO_RACES /* guest memory is racy by nature */
+#endif
+#endif
+
+static void flips(void **state)
+{
+#ifdef NO_RACES
+	skip();
+#endif
+	struct subject *s = *state;
+	struct flipper f = { .s = s };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);
+	for (unsigned i = 0; i < 60; i++) {
+		driver_kick(s->d, s->q);
+		if (driver_needs_reset(s->d)) { /* the same rings, from the start */
+			driver_negotiate(s->d, s->kind->features);
+			for (unsigned q = 0; q < s->kind->nqueues; q++) {
+				driver_queue_write(s->d, q);
+				driver_set(s->d, VIRTIO_MMIO_QUEUE_READY, 1);
+			}
+			driver_ok(s->d);
+		}
+	}
+	__atomic_store_n(&f.end, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	hostile_judge(s, EITHER);
+}
+
+void hostile_add_rings(struct hostile_list *l, const struct subject_kind *kind)
+{
+	for (unsigned q = 0; q < HOSTILE_QUEUES; q++) {
+		if (!kind->queue[q])
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+			hostile_add_row(l, run_row, kind, &rows[i], q, rows[i].name);
+		for (size_t i = 0; i < ARRAY_SIZE(loads); i++)
+			hostile_add_row(l, run_load, kind, &loads[i], q, loads[i].name);
+		hostile_add_row(l, flips, kind, NULL, q, "g22 a vCPU rewrites the ring");
+	}
+}
