@@ -1,76 +1,12 @@
 /*
- * The block device with a driver that breaks the rules: malformed chains and requests, one head
- * twice in flight, a reset with a queue full of requests in flight, sizes at their extremes, writes
- * to a read-only disk. After each the device lives: it answered with an error, or broke and works
- * again after a reset.
+ * The block device with a driver that lies, once with each back end: what every device goes through
+ * (hostile.h), and what only this one does: a table of requests that can't be, then G10 one head
+ * twice in flight, G11 and G12 resets and the end with a queue full of requests in flight, G15
+ * headers and status bytes, G17 sizes at their extremes, G20 writes to a read-only disk.
  */
 #define _GNU_SOURCE
+#include "virtio/test/hostile.h"
 #include "virtio/test/blk_fix.h"
-
-static void raw(struct fix *f, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
-	uint16_t next)
-{
-	driver_desc(&f->d, 0, i,
-		(struct vring_desc){ .addr = addr, .len = len, .flags = flags, .next = next });
-}
-
-/* G04 */
-static void head_out_of_range(void **state)
-{
-	static const uint16_t heads[] = { QUEUE, QUEUE + 1, 0x7fff, 0xffff };
-	struct fix *f = *state;
-
-	ready(f);
-	for (unsigned i = 0; i < ARRAY_SIZE(heads); i++) {
-		driver_post(&f->d, 0, heads[i]);
-		driver_kick(&f->d, 0);
-		check_broken(f);
-	}
-}
-
-/* G05 */
-static void chain_that_loops(void **state)
-{
-	struct fix *f = *state;
-	struct buf h;
-
-	ready(f);
-	h = header(f, VIRTIO_BLK_T_IN, 0);
-	raw(f, 0, h.gpa, 16, VRING_DESC_F_NEXT, 0); /* itself */
-	driver_post(&f->d, 0, 0);
-	driver_kick(&f->d, 0);
-	check_broken(f);
-	h = header(f, VIRTIO_BLK_T_IN, 0);
-	raw(f, 0, h.gpa, 16, VRING_DESC_F_NEXT, 1);
-	raw(f, 1, h.gpa, 16, VRING_DESC_F_NEXT, 0);
-	driver_post(&f->d, 0, 0);
-	driver_kick(&f->d, 0);
-	check_broken(f);
-}
-
-static void post_indirect(struct fix *f, uint64_t table, uint32_t len, uint16_t flags)
-{
-	raw(f, 0, table, len, VRING_DESC_F_INDIRECT | flags, 1);
-	driver_post(&f->d, 0, 0);
-	driver_kick(&f->d, 0);
-}
-
-/* G06 */
-static void bad_indirect_tables(void **state)
-{
-	static const uint32_t lengths[] = { 0, 1, 15, 17, UINT32_C(0xfffffff0), 16 * (QUEUE + 1) };
-	struct fix *f = *state;
-
-	ready(f);
-	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
-		post_indirect(f, driver_alloc(&f->d, 4096, 16), lengths[i], 0);
-		check_broken(f);
-	}
-	post_indirect(f, DRIVER_RAM_END - 16, 32, 0);
-	check_broken(f);
-	post_indirect(f, driver_alloc(&f->d, 16, 16), 16, VRING_DESC_F_NEXT);
-	check_broken(f);
-}
 
 /* A request of the longest chain that the queue holds, the header and the status split as far as
  * that goes. */
@@ -411,26 +347,205 @@ static void format_is_never_guessed(void **state)
 	assert_memory_equal(driver_ptr(&f->d, b.gpa), "QFI\xfb\0\0\0\3", 8);
 }
 
+/* the subject */
+
+static struct driver *plug_disk(void **fix, enum block_io io)
+{
+	void *state = NULL;
+	struct fix *f;
+
+	fix_new(&state, io);
+	f = state;
+	fill(f, DISK);
+	plug(f, (struct vm_disk){ .queues = 1 }, 1);
+	*fix = f;
+	return &f->d;
+}
+
+static struct driver *plug_uring(void **fix)
+{
+	return plug_disk(fix, BLOCK_IO_URING);
+}
+
+static struct driver *plug_threads(void **fix)
+{
+	return plug_disk(fix, BLOCK_IO_THREADS);
+}
+
+static void unplug(void *fix)
+{
+	fix_free(&fix);
+}
+
+static void works(void *fix)
+{
+	check_works(fix);
+}
+
+#define FEATURES                                                                                   \
+	(F(VIRTIO_BLK_F_FLUSH) | F(VIRTIO_BLK_F_CONFIG_WCE) | F(VIRTIO_RING_F_INDIRECT_DESC) |     \
+		F(VIRTIO_BLK_F_WRITE_ZEROES))
+#define KIND(back_end, how)                                                                        \
+	{                                                                                          \
+		.name = back_end,                                                                  \
+		.features = FEATURES,                                                              \
+		.nqueues = 1,                                                                      \
+		.queue = { "requests" },                                                           \
+		.writable_off = offsetof(struct virtio_blk_config, wce),                           \
+		.writable_len = 1,                                                                 \
+		.plug = how,                                                                       \
+		.unplug = unplug,                                                                  \
+		.works = works,                                                                    \
+	}
+
+static const struct subject_kind kinds[] = { KIND("blk (io_uring)", plug_uring),
+	KIND("blk (threads)", plug_threads) };
+
+/* requests that can't be: each is answered, and the disk is as it was */
+
+struct request_row {
+	const char *name;
+	uint32_t type, len;
+	uint64_t sector;
+	bool in;
+	uint8_t want;
+};
+
+#define IN     VIRTIO_BLK_T_IN
+#define OUT    VIRTIO_BLK_T_OUT
+#define END    (DISK / 512)
+#define IOERR  VIRTIO_BLK_S_IOERR
+#define UNSUPP VIRTIO_BLK_S_UNSUPP
+
+static const struct request_row requests[] = {
+	{ "g15 read of 1 byte", IN, 1, 0, true, IOERR },
+	{ "g15 read of 511 bytes", IN, 511, 0, true, IOERR },
+	{ "g15 read of 513 bytes", IN, 513, 0, true, IOERR },
+	{ "g15 write of 1 byte", OUT, 1, 0, false, IOERR },
+	{ "g15 write of 511 bytes", OUT, 511, 0, false, IOERR },
+	{ "g15 write of 4097 bytes", OUT, 4097, 0, false, IOERR },
+	{ "g14 read behind the end", IN, 512, END, true, IOERR },
+	{ "g14 read over the end", IN, 1024, END - 1, true, IOERR },
+	{ "g14 read at sector 2^55", IN, 512, UINT64_C(1) << 55, true, IOERR },
+	{ "g14 read at sector 2^63", IN, 512, UINT64_C(1) << 63, true, IOERR },
+	{ "g14 read at sector 2^64 - 1", IN, 512, UINT64_MAX, true, IOERR },
+	{ "g14 write behind the end", OUT, 512, END, false, IOERR },
+	{ "g14 write over the end", OUT, 1024, END - 1, false, IOERR },
+	{ "g14 write at sector 2^55", OUT, 512, UINT64_C(1) << 55, false, IOERR },
+	{ "g14 write at sector 2^55 and the end", OUT, 512, (UINT64_C(1) << 55) + END - 1, false,
+		IOERR },
+	{ "g14 write at sector 2^63", OUT, 512, UINT64_C(1) << 63, false, IOERR },
+	{ "g14 write at sector 2^64 - 1", OUT, 512, UINT64_MAX, false, IOERR },
+	{ "g14 empty write behind the end", OUT, 0, END + 1, false, IOERR },
+	{ "g16 type 2", 2, 512, 0, false, UNSUPP },
+	{ "g16 type 77", 77, 512, 0, true, UNSUPP },
+	{ "g16 type 2^31", 0x80000000, 512, 0, false, UNSUPP },
+	{ "g16 type 2^32 - 1", UINT32_MAX, 512, 0, false, UNSUPP },
+	{ "g16 secure erase, not offered", VIRTIO_BLK_T_SECURE_ERASE, 16, 0, false, UNSUPP },
+	{ "g15 discard without ranges", VIRTIO_BLK_T_DISCARD, 0, 0, false, IOERR },
+	{ "g15 discard of 15 bytes", VIRTIO_BLK_T_DISCARD, 15, 0, false, IOERR },
+	{ "g15 discard of 17 bytes", VIRTIO_BLK_T_DISCARD, 17, 0, false, IOERR },
+	{ "g17 discard of a range too many", VIRTIO_BLK_T_DISCARD, 17 * 16, 0, false, IOERR },
+	{ "g17 discard of 256 ranges", VIRTIO_BLK_T_DISCARD, 4096, 0, false, IOERR },
+	{ "g15 zeroes without ranges", VIRTIO_BLK_T_WRITE_ZEROES, 0, 0, false, IOERR },
+	{ "g15 zeroes of 15 bytes", VIRTIO_BLK_T_WRITE_ZEROES, 15, 0, false, IOERR },
+	{ "g15 zeroes of 17 bytes", VIRTIO_BLK_T_WRITE_ZEROES, 17, 0, false, IOERR },
+	{ "g17 zeroes of a range too many", VIRTIO_BLK_T_WRITE_ZEROES, 17 * 16, 0, false, IOERR },
+};
+
+static void run_request(void **state)
+{
+	struct subject *s = *state;
+	const struct request_row *r = s->row;
+	struct buf b = { HOSTILE_DATA, r->len, r->in };
+
+	memset(driver_ptr(s->d, b.gpa), r->type == OUT ? 0xff : 0, 8192);
+	assert_int_equal(request(s->fix, r->type, r->sector, &b, r->len ? 1 : 0, NULL), r->want);
+	check_pattern(s->fix, 0, DISK);
+	hostile_judge(s, IGNORED);
+}
+
+struct range_row {
+	const char *name;
+	struct virtio_blk_discard_write_zeroes range;
+	bool discard;
+	uint8_t want;
+};
+
+static const struct range_row ranges[] = {
+	{ "g14 discard behind the end", { END, 1, 0 }, true, IOERR },
+	{ "g14 discard over the end", { END - 1, 2, 0 }, true, IOERR },
+	{ "g14 discard at sector 2^64 - 1", { UINT64_MAX, 2, 0 }, true, IOERR },
+	{ "g14 discard wraps 2^64", { UINT64_MAX - 7, 16, 0 }, true, IOERR },
+	{ "g14 discard at sector 2^55", { UINT64_C(1) << 55, 1, 0 }, true, IOERR },
+	{ "g17 discard of 2^32 - 1 sectors", { 0, UINT32_MAX, 0 }, true, IOERR },
+	{ "g16 discard that unmaps", { 0, 8, 1 }, true, UNSUPP },
+	{ "g16 discard of unknown flags", { 0, 8, 0x80000000 }, true, UNSUPP },
+	{ "g14 zeroes behind the end", { END, 1, 0 }, false, IOERR },
+	{ "g14 zeroes over the end", { END - 1, 2, 0 }, false, IOERR },
+	{ "g14 zeroes at sector 2^64 - 1", { UINT64_MAX, 2, 0 }, false, IOERR },
+	{ "g14 zeroes wrap 2^64", { UINT64_MAX - 7, 16, 0 }, false, IOERR },
+	{ "g14 zeroes at sector 2^55", { UINT64_C(1) << 55, 1, 0 }, false, IOERR },
+	{ "g17 zeroes of 2^32 - 1 sectors", { 0, UINT32_MAX, 0 }, false, IOERR },
+	{ "g16 zeroes of unknown flags", { 0, 8, 2 }, false, UNSUPP },
+	{ "g16 zeroes of all flags", { 0, 8, UINT32_MAX }, false, UNSUPP },
+};
+
+/* A good range before the bad one: nothing of the request is carried out. */
+static void run_range(void **state)
+{
+	struct subject *s = *state;
+	const struct range_row *r = s->row;
+	struct virtio_blk_discard_write_zeroes two[] = { { 8, 8, 0 }, r->range };
+	uint32_t type = r->discard ? VIRTIO_BLK_T_DISCARD : VIRTIO_BLK_T_WRITE_ZEROES;
+
+	assert_int_equal(ranged(s->fix, type, two, 2), r->want);
+	assert_int_equal(ranged(s->fix, type, two + 1, 1), r->want);
+	check_pattern(s->fix, 0, DISK);
+	hostile_judge(s, IGNORED);
+}
+
+static void add_tables(struct hostile_list *l, const struct subject_kind *kind)
+{
+	hostile_add_registers(l, kind);
+	hostile_add_rings(l, kind);
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		hostile_add_row(l, run_request, kind, &requests[i], HOSTILE_QUEUES,
+			requests[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
+		hostile_add_row(l, run_range, kind, &ranges[i], HOSTILE_QUEUES, ranges[i].name);
+}
+
+static const struct {
+	const char *name;
+	CMUnitTestFunction test;
+} stories[] = {
+	{ "g05 the longest chain there may be", longest_chain },
+	{ "g07 empty buffers", empty_buffers },
+	{ "g09 one head without end", one_head_without_end },
+	{ "g10 one head twice in flight", same_head_twice },
+	{ "g11 reset with requests in flight", reset_in_flight },
+	{ "g12 the end with requests in flight", end_in_flight },
+	{ "g15 header in pieces, and cut short", split_headers },
+	{ "g15 no place for a status", no_place_for_a_status },
+	{ "g15 status in the data's last byte", status_eats_data },
+	{ "g17 largest requests", largest_requests },
+	{ "g18 a thousand errors", a_thousand_errors },
+	{ "g20 a read-only disk stays as it is", readonly_refuses },
+	{ "h03 the format is never guessed", format_is_never_guessed },
+};
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		BOTH(head_out_of_range),
-		BOTH(chain_that_loops),
-		BOTH(bad_indirect_tables),
-		BOTH(longest_chain),
-		BOTH(empty_buffers),
-		BOTH(same_head_twice),
-		BOTH(one_head_without_end),
-		BOTH(reset_in_flight),
-		BOTH(end_in_flight),
-		BOTH(split_headers),
-		BOTH(no_place_for_a_status),
-		BOTH(status_eats_data),
-		BOTH(largest_requests),
-		BOTH(a_thousand_errors),
-		BOTH(readonly_refuses),
-		BOTH(format_is_never_guessed),
-	};
+	struct hostile_list *l = hostile_new();
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+		add_tables(l, &kinds[k]);
+	for (size_t i = 0; i < ARRAY_SIZE(stories); i++) {
+		hostile_add(l, stories[i].test, with_uring, fix_free, NULL,
+			"%.3s blk (io_uring):%s", stories[i].name, stories[i].name + 3);
+		hostile_add(l, stories[i].test, with_threads, fix_free, NULL,
+			"%.3s blk (threads):%s", stories[i].name, stories[i].name + 3);
+	}
+	return hostile_run(l, "blk");
 }
