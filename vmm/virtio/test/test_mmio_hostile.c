@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include "virtio/test/toy.h"
 
+#define H(id, t) { id " mmio: " #t, t, fix_new, fix_free, NULL }
+
 static const uint32_t junk[] = { 0, 1, 2, 3, TOY_QUEUES, TOY_SIZE + 1, 0x7fff, 0x8000, 0xffff,
 	0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff };
 
@@ -392,22 +394,22 @@ static void vcpus_race(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(after_driver_ok_nothing_moves),
-		T(a_ready_queue_stays),
-		T(features_after_features_ok),
-		T(sizes),
-		T(areas_that_are_no_ram),
-		T(selectors),
-		T(notify_by_register),
-		T(malformed_rings),
-		T(broken_is_the_whole_device),
-		T(empty_buffers),
-		T(one_head_again_and_again),
-		T(odd_register_accesses),
-		T(every_register_every_value),
-		T(configuration_reads),
-		T(configuration_writes),
-		T(vcpus_race),
+		H("g01", after_driver_ok_nothing_moves),
+		H("g01", a_ready_queue_stays),
+		H("g01", features_after_features_ok),
+		H("g02", sizes),
+		H("g14", areas_that_are_no_ram),
+		H("g03", selectors),
+		H("g03", notify_by_register),
+		H("g04", malformed_rings),
+		H("g13", broken_is_the_whole_device),
+		H("g07", empty_buffers),
+		H("g09", one_head_again_and_again),
+		H("g19", odd_register_accesses),
+		H("g19", every_register_every_value),
+		H("g19", configuration_reads),
+		H("g19", configuration_writes),
+		H("g11", vcpus_race),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
