@@ -3,7 +3,8 @@
  * end of every container's normal life. For a pod's member there is nothing to do: its mounts were
  * the shim's own, and a living sandbox must not be touched. For a pod's sandbox, or a container
  * that is alone, whatever is left of the pod goes: the shim, the monitor and virtiofsd in the pod's
- * cgroup, the network's filters, the socket. Fine twice.
+ * cgroup, the network's filters, the socket. Fine twice. The answer is how the container ended, as
+ * far as the shim has written it down.
  */
 #define _GNU_SOURCE
 #include "shim/containerd/start.h"
@@ -17,6 +18,7 @@
 #include "core/log.h"
 #include "shim/containerd/bundle.h"
 #include "shim/containerd/cgroup.h"
+#include "shim/containerd/exit_file.h"
 #include "shim/containerd/file.h"
 #include "shim/containerd/net/pod_net.h"
 #include "shim/containerd/place.h"
@@ -88,7 +90,17 @@ static void clean_pod(const struct args *a, const char *bundle, const json_t *sp
 		unlink(socket);
 }
 
-static int answer(struct err *err)
+/* What the shim has left of the container's end; else only that it is gone. */
+static struct exit_file end_of(const char *bundle)
+{
+	struct exit_file e;
+
+	if (!exit_file_read(bundle, &e))
+		e = (struct exit_file){ KILLED, { .tv_sec = time(NULL) } };
+	return e;
+}
+
+static int answer(const struct exit_file *e, struct err *err)
 {
 	Containerd__Task__V2__DeleteResponse response = FRESH(
 		containerd__task__v2__delete_response);
@@ -96,8 +108,9 @@ static int answer(struct err *err)
 	uint8_t data[64];
 	size_t len;
 
-	at.seconds = time(NULL);
-	response.exit_status = KILLED;
+	at.seconds = e->at.tv_sec;
+	at.nanos = (int32_t)e->at.tv_nsec;
+	response.exit_status = e->status;
 	response.exited_at = &at;
 	if (containerd__task__v2__delete_response__get_packed_size(&response) > sizeof(data))
 		return failx(err, -EINVAL, "the answer is too long");
@@ -112,6 +125,7 @@ int delete_run(const struct args *a)
 	const char *bundle = a->bundle && *a->bundle ? a->bundle : ".";
 	struct bundle_group group;
 	struct err err = { 0 };
+	struct exit_file end;
 	json_t *spec = NULL;
 
 	/* Without a specification nothing was started in the bundle. */
@@ -119,5 +133,6 @@ int delete_run(const struct args *a)
 		group.kind != BUNDLE_MEMBER)
 		clean_pod(a, bundle, spec);
 	json_decref(spec);
-	return answer(&err) ? shim_error(err.msg) : 0;
+	end = end_of(bundle); /* after the shim: it may have written it last */
+	return answer(&end, &err) ? shim_error(err.msg) : 0;
 }

@@ -72,7 +72,8 @@ static NORETURN void child(const struct spawn *s, int told, pid_t parent)
 			told = fcntl(told, F_DUPFD_CLOEXEC, 2 * ABOVE);
 			if (place_fds(s)) {
 				f.step = STEP_EXEC;
-				execv(s->path, (char *const *)(uintptr_t)s->argv);
+				execve(s->path, (char *const *)(uintptr_t)s->argv,
+					s->env ? (char *const *)(uintptr_t)s->env : environ);
 			}
 		}
 	}

@@ -14,7 +14,8 @@
 struct spawn {
 	const char *path; /* executed */
 	const char *const *argv;
-	int fds[SPAWN_FDS]; /* become 0, 1, ...; -1: /dev/null */
+	const char *const *env; /* NULL: ours */
+	int fds[SPAWN_FDS];	/* become 0, 1, ...; -1: /dev/null */
 	unsigned nfds;
 	int netns;	    /* a descriptor of it; -1: ours */
 	const char *cgroup; /* its directory; NULL: ours */

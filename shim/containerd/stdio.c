@@ -3,10 +3,10 @@
 #define _GNU_SOURCE
 #include "shim/containerd/stdio.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "core/log.h"
+#include "shim/containerd/logger.h"
+#include "shim/containerd/stdio_open.h"
 #include "shim/containerd/text.h"
 
 #define CHUNK (32 * KiB)
@@ -35,6 +35,7 @@ struct stdio {
 	bool terminal, told;
 	struct output out, err;
 	struct input in;
+	struct logger *logger; /* of both outputs, until it has ended */
 	struct deferred tell;
 	void (*closed)(void *arg);
 	void *arg;
@@ -49,7 +50,7 @@ static void tell_closed(struct deferred *d)
 {
 	struct stdio *s = container_of(d, struct stdio, tell);
 
-	if (s->told || s->out.open || s->err.open)
+	if (s->told || s->out.open || s->err.open || s->logger)
 		return;
 	s->told = true;
 	s->closed(s->arg);
@@ -232,59 +233,45 @@ void stdio_close_input(struct stdio *s)
 	close_keep(&s->in);
 }
 
-/* --- opening --- */
+/* --- making, freeing --- */
 
-static int open_file(int *fd, const char *path, struct err *err)
+/* What it was to write is written. */
+static void on_logger_ended(void *arg)
 {
-	*fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
-	return *fd < 0 ? fail(err, -errno, "open log file %s", path) : 0;
+	struct stdio *s = arg;
+
+	logger_free(take(&s->logger));
+	loop_defer(s->loop, &s->tell);
 }
 
-static int open_fifo(int *fd, const char *path, int how, struct err *err)
+/* One program for both outputs, which is named by the first. */
+static int start_logger(struct stdio *s, const struct stdio_names *n, struct err *err)
 {
-	struct stat st;
+	const struct logger_wish wish = { n->out, n->id, n->namespace };
+	int fds[2];
+	int rc = logger_start(&s->logger, s->loop, &wish, fds, on_logger_ended, s, err);
 
-	*fd = open(path, how | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (*fd < 0 || fstat(*fd, &st))
-		return fail(err, -errno, "open %s", path);
-	return S_ISFIFO(st.st_mode) ? 0 : failx(err, -EINVAL, "%s is no FIFO", path);
-}
-
-static int open_output(struct output *o, const char *name, struct err *err)
-{
-	static const char file[] = "file://";
-
-	if (!*name)
-		return 0;
-	if (!strncmp(name, file, strlen(file)))
-		return open_file(&o->watch.fd, name + strlen(file), err);
-	if (*name != '/')
-		return failx(err, -EOPNOTSUPP,
-			"output to \"%.80s\" is not possible: to the path of a FIFO or "
-			"file://PATH it is",
-			name);
-	return open_fifo(&o->watch.fd, name, O_RDWR, err);
-}
-
-static int open_input(struct input *in, const char *name, struct err *err)
-{
-	int rc;
-
-	if (!*name)
-		return 0;
-	if (*name != '/')
-		return failx(err, -EOPNOTSUPP, "input from \"%.80s\" is not possible", name);
-	rc = open_fifo(&in->watch.fd, name, O_RDONLY, err);
-	return rc ? rc : open_fifo(&in->keep, name, O_WRONLY, err);
+	if (rc)
+		return rc;
+	s->out.watch.fd = fds[0];
+	if (n->terminal)
+		close(fds[1]);
+	else
+		s->err.watch.fd = fds[1];
+	return 0;
 }
 
 static int open_all(struct stdio *s, const struct stdio_names *n, struct err *err)
 {
-	int rc = open_output(&s->out, n->out, err);
+	int rc;
 
-	if (!rc && !n->terminal)
-		rc = open_output(&s->err, n->err, err);
-	return rc ? rc : open_input(&s->in, n->in, err);
+	if (logger_is_meant(n->out))
+		rc = start_logger(s, n, err);
+	else
+		rc = stdio_open_output(&s->out.watch.fd, n->out, err);
+	if (!rc && !n->terminal && !s->logger)
+		rc = stdio_open_output(&s->err.watch.fd, n->err, err);
+	return rc ? rc : stdio_open_input(&s->in.watch.fd, &s->in.keep, n->in, err);
 }
 
 int stdio_new(struct stdio **out, struct loop *loop, const struct stdio_names *names,
@@ -321,6 +308,7 @@ void stdio_free(struct stdio *s)
 	end_output(&s->out);
 	end_output(&s->err);
 	end_input(s);
+	logger_free(s->logger);
 	loop_undefer(s->loop, &s->tell);
 	free(s->container);
 	free(s->exec);

@@ -19,10 +19,11 @@ struct stdio;
 struct stdio_names {
 	const char *in, *out, *err; /* paths of FIFOs, file://PATH for output, or "" */
 	bool terminal;		    /* err is not used */
+	const char *id, *namespace; /* for a logger, of which out may be the name: see logger.h */
 };
 
 /* Opens them; names and ids are copied. closed(arg) is called once, from the loop, when both
- * outputs have ended. */
+ * outputs have ended, and their logger after them. */
 int stdio_new(struct stdio **out, struct loop *loop, const struct stdio_names *names,
 	void (*closed)(void *arg), void *arg, struct err *err) MUST_USE;
 void stdio_free(struct stdio *s);

@@ -72,7 +72,8 @@ bool process_step(struct process *p, struct ttrpc_call *call, enum life_event ev
 int process_init(struct process *p, struct container *c, const char *id,
 	const struct process_names *n, struct err *err)
 {
-	const struct stdio_names names = { n->in, n->out, n->err, n->terminal };
+	const struct stdio_names names = { n->in, n->out, n->err, n->terminal, id,
+		c->shim->namespace };
 	int rc;
 
 	p->container = c;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "core/log.h"
 #include "events.pb-c.h"
+#include "shim/containerd/exit_file.h"
 #include "shim/containerd/task.h"
 #include "shim/containerd/text.h"
 
@@ -57,6 +58,16 @@ static void answer_waiters(struct process *p)
 	}
 }
 
+/* For a `delete` without us. */
+static void write_down(const struct process *p)
+{
+	const struct exit_file e = { p->status, p->exited_at };
+	struct err err = { 0 };
+
+	if (exit_file_write(p->container->bundle, &e, &err))
+		log_warn("container %s: %s", p->id, err.msg);
+}
+
 static void report(struct process *p)
 {
 	struct container *c = p->container;
@@ -65,6 +76,8 @@ static void report(struct process *p)
 	timer_set(&p->drain, 0, 0);
 	p->state = life_step(p->state, LIFE_ENDED).next;
 	log_info("process %s of %s ended with %u", p->id, c->id, p->status);
+	if (process_is_first(p))
+		write_down(p);
 	tell_exit(p);
 	answer_waiters(p);
 	if (!process_is_first(p))

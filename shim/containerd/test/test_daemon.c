@@ -21,6 +21,7 @@
 #include "core/test/check.h"
 #include "forward.pb-c.h"
 #include "shim/containerd/bundle.h"
+#include "shim/containerd/exit_file.h"
 #include "shim/containerd/place.h"
 #include "shim/containerd/test/fake_agent.h"
 #include "shim/containerd/test/fake_pod.h"
@@ -444,6 +445,8 @@ static void a_lone_container(void **state)
 {
 	struct fix *f = *state;
 	struct reply r, waited;
+	struct exit_file end;
+	char path[128];
 
 	make_bundle(f, "b", "");
 	start(f, "one", "b");
@@ -470,6 +473,9 @@ static void a_lone_container(void **state)
 	assert_int_equal(delete_task(f, "one", "", &r), TTRPC_NOT_FOUND);
 	until_text(f, f->topics, " delete");
 	assert_string_equal(f->topics, " create start exit delete");
+	path_of(f, path, "b");
+	assert_true(exit_file_read(path, &end)); /* for `delete` */
+	assert_int_equal(end.status, 3);
 	leave(f);
 }
 
