@@ -34,7 +34,7 @@ HARDEN := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -
 BASE_CFLAGS := -std=gnu11 -g -Ivmm -I. -I$(O)/gen -MMD -MP -DSAMPAN_VERSION='"$(VERSION)"' $(WARN)
 RV_CFLAGS = $(BASE_CFLAGS) -O2 $(HARDEN) -ffunction-sections -fdata-sections $(CFLAGS)
 RV_LDFLAGS := $(RV_LD) -static-pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,-z,pack-relative-relocs -Wl,--gc-sections $(LDFLAGS)
-NATIVE_CFLAGS = $(BASE_CFLAGS) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
+NATIVE_CFLAGS = $(BASE_CFLAGS) $(NATIVE_UAPI) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
 
 all: programs
 .PHONY: all programs help
@@ -71,7 +71,7 @@ endef
 
 # --- what there is to make ---------------------------------------------------------------------------------------------
 $(foreach p,$(PROGRAM_NAMES),$(eval $(call program,$(p),$($(p)_SOURCES),$($(p)_LIBS))))
-$(foreach t,$(TEST_SOURCES),$(eval $(call native_test,$(t:%.c=%),$(t) $(NEUTRAL_SOURCES) $($(t)_EXTRA),$(NEUTRAL_LIBS))))
+$(foreach t,$(TEST_SOURCES),$(eval $(call native_test,$(t:%.c=%),$(t) $(NEUTRAL_SOURCES) $($(t)_EXTRA),$(NEUTRAL_LIBS) $($(t)_LIBS))))
 
 programs: $(PROGRAMS)
 

@@ -23,9 +23,9 @@ $(O)/lint/$(1)/%.ok: %.c | $(PREPARED) $(PROTO_READY) $(SHIM_PROTO_READY)
 	$$(Q)$(2)
 	@touch $$@
 endef
-$(eval $(call lint_rule,gcc,$$(GCC_NATIVE) $$(LINT_CFLAGS) -MF $$(@:.ok=.d) -MT $$@ -c -o /dev/null $$<))
+$(eval $(call lint_rule,gcc,$$(GCC_NATIVE) $$(LINT_CFLAGS) $$(NATIVE_UAPI) -MF $$(@:.ok=.d) -MT $$@ -c -o /dev/null $$<))
 $(eval $(call lint_rule,gcc-riscv64,$$(GCC_RV) $$(LINT_CFLAGS) -MF $$(@:.ok=.d) -MT $$@ -c -o /dev/null $$<))
-$(eval $(call lint_rule,clang,$$(NATIVE_CC) $$(LINT_CFLAGS) -Wnoderef -Wcomma -Wconditional-uninitialized \
+$(eval $(call lint_rule,clang,$$(NATIVE_CC) $$(LINT_CFLAGS) $$(NATIVE_UAPI) -Wnoderef -Wcomma -Wconditional-uninitialized \
 	-Wunreachable-code -Wno-unknown-warning-option -MF $$(@:.ok=.d) -MT $$@ -c -o /dev/null $$<))
 $(eval $(call lint_rule,tidy,$$(TIDY) --quiet $$< -- $$(TIDY_FLAGS) 2>$$(@:.ok=.log) || { cat $$(@:.ok=.log); false; }))
 

@@ -30,6 +30,6 @@ matrix: programs
 	$(Q)integration/matrix
 #: make matrix     every kind of emulated host, interrupt mode and guest kernel (hours): a table in build/matrix
 
-soak: programs
+soak: programs $(O)/native/vmm/test/test_vm
 	$(Q)integration/soak $(STORIES)
 #: make soak       all stories with their full counts (hours), or STORIES="NAME..."; figures in build/soak/result

@@ -28,7 +28,21 @@ $(JAIL)/filters.inc: $(JAIL)/make_filters
 
 $(O)/riscv64/vmm/jail/filter.o $(O)/riscv64/integration/stories/jail/try.o $(O)/lint/gcc-riscv64/vmm/jail/filter.ok $(O)/lint/tidy/vmm/jail/filter.ok $(O)/lint/gcc-riscv64/integration/stories/jail/try.ok \
 	$(O)/lint/tidy/integration/stories/jail/try.ok: $(JAIL)/filters.inc
-TEST_SOURCES += $(wildcard vmm/*/test/test_*.c)
+TEST_SOURCES += $(wildcard vmm/*/test/test_*.c) vmm/test/test_vm.c
+# Whole machines, on a KVM that is not there: everything of the core, with RISC-V's view of KVM's interface.
+vmm/test/test_vm.c_EXTRA := vmm/test/fake_kvm.c $(filter-out $(NEUTRAL_SOURCES),$(VMM_SOURCES))
+vmm/test/test_vm.c_LIBS := -lcap -Wl,--wrap=open -Wl,--wrap=ioctl -Wl,--wrap=syscall
+VM_TEST_SOURCES := $(vmm/test/test_vm.c_EXTRA) vmm/test/test_vm.c
+$(O)/native/vmm/jail/filter.o $(O)/lint/gcc/vmm/jail/filter.ok $(O)/lint/clang/vmm/jail/filter.ok: $(JAIL)/filters.inc
+ifneq ($(MACHINE),riscv64)
+RISCV_UAPI := $(O)/gen/riscv-uapi
+NATIVE_UAPI := -I$(RISCV_UAPI)
+$(foreach d,native/%.o lint/gcc/%.ok lint/clang/%.ok,$(VM_TEST_SOURCES:%.c=$(O)/$(d))): | $(RISCV_UAPI)/asm/kvm.h
+$(RISCV_UAPI)/asm/kvm.h: | $(PREPARED)
+	@mkdir -p $(@D)
+	$(Q)cp $(CACHE)/sysroot/current/usr/include/riscv64-linux-gnu/asm/ptrace.h $(@D)/riscv_ptrace.h
+	$(Q)sed 's/<asm\/ptrace.h>/"riscv_ptrace.h"/' $(CACHE)/sysroot/current/usr/include/riscv64-linux-gnu/asm/kvm.h >$@
+endif
 # The virtio tests share a guest driver, the hostile ones what it does to every device.
 $(foreach t,$(wildcard vmm/virtio/test/test_*.c),$(eval $(t)_EXTRA := vmm/virtio/test/driver.c))
 $(foreach t,$(wildcard vmm/virtio/test/test_*_hostile.c),$(eval $(t)_EXTRA += $(wildcard vmm/virtio/test/hostile*.c)))
