@@ -316,6 +316,20 @@ void vm_stop(struct vm *vm)
 	vm_tell(vm, VM_EVENT_SHUTDOWN, NULL);
 }
 
+const char *vm_end_text(enum vm_end end)
+{
+	static const char *const ends[] = {
+		[VM_END_NONE] = "stopped",
+		[VM_END_POWEROFF] = "powered off",
+		[VM_END_REBOOT] = "rebooted",
+		[VM_END_PANIC] = "had a kernel panic",
+		[VM_END_HOST] = "was stopped",
+		[VM_END_FAILED] = "could not go on",
+	};
+
+	return ends[end];
+}
+
 void vm_query(const struct vm *vm, struct vm_info *info)
 {
 	*info = (struct vm_info){

@@ -206,6 +206,9 @@ int vm_disk_plug(struct vm *vm, unsigned slot, const struct vm_disk *disk, struc
 	MUST_USE;
 int vm_disk_unplug(struct vm *vm, unsigned slot, struct err *err) MUST_USE;
 
+/* "the guest ..." */
+const char *vm_end_text(enum vm_end end);
+
 void vm_query(const struct vm *vm, struct vm_info *info);
 int vm_query_cpu(const struct vm *vm, unsigned index, struct vm_cpu_info *info);
 int vm_query_device(const struct vm *vm, unsigned index, struct vm_device_info *info);

@@ -48,7 +48,7 @@ static int help(void)
 	       "  stderr CONTAINER [PROCESS]   its error output, to stdout\n"
 	       "  batch                        calls as lines of JSON: see the manual\n\n");
 	opts_help(stdout, words, ARRAY_SIZE(words), "--");
-	return CLI_OK;
+	return STATUS_OK;
 }
 
 /* All of stdin, NUL-terminated. */
@@ -155,7 +155,7 @@ static int run_call(const struct agent_words *w)
 		return cli_usage("agent", err.msg);
 	rc = call(w, &m, request, &err);
 	protobuf_c_message_free_unpacked(request, NULL);
-	return rc ? cli_error(err.msg) : CLI_OK;
+	return rc ? cli_error(err.msg) : STATUS_OK;
 }
 
 /* --- the words that do more --- */
@@ -205,7 +205,7 @@ static int run_helper(const struct helper *h, const struct agent_words *w)
 	if (!rc)
 		rc = h->run(&link, w, &err);
 	agent_link_close(&link);
-	return rc ? cli_error(err.msg) : CLI_OK;
+	return rc ? cli_error(err.msg) : STATUS_OK;
 }
 
 int cmd_agent(int argc, char **argv)
@@ -221,7 +221,7 @@ int cmd_agent(int argc, char **argv)
 		return help();
 	if (w.list) {
 		agent_methods_show();
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	if (w.n < 2)
 		return cli_usage("agent", w.n ? "no method is given" : "no address is given");

@@ -82,11 +82,11 @@ int cmd_check(int argc, char **argv)
 		return cli_usage("check", err.msg);
 	if (c.help) {
 		help();
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	if (c.json)
-		return check_json(&c) ? CLI_ERROR : CLI_OK;
+		return check_json(&c) ? STATUS_ERROR : STATUS_OK;
 	rc = vm_check_host(c.cpu, emit_line, &c);
 	printf("%s\n", rc ? "no microVM can be started here" : "microVMs can be started here");
-	return rc ? CLI_ERROR : CLI_OK;
+	return rc ? STATUS_ERROR : STATUS_OK;
 }

@@ -153,7 +153,7 @@ static int help(void)
 		printf("  %-10s %s\n", commands[i].name, commands[i].about);
 	putchar('\n');
 	opts_help(stdout, words, ARRAY_SIZE(words), "--");
-	return CLI_OK;
+	return STATUS_OK;
 }
 
 /* Shows the reply, or says the monitor's own sentence. */
@@ -189,7 +189,7 @@ static int talk(const struct ctl *ctl, const struct ctl_command *c, const json_t
 	if (!rc)
 		rc = show(ctl, c, reply, &err);
 	json_decref(reply);
-	return rc ? cli_error(err.msg) : CLI_OK;
+	return rc ? cli_error(err.msg) : STATUS_OK;
 }
 
 /* NULL, with a sentence, when the words make no request. */

@@ -21,14 +21,14 @@ static const struct {
 int cli_error(const char *sentence)
 {
 	fprintf(stderr, "sampan: %s\n", sentence);
-	return CLI_ERROR;
+	return STATUS_ERROR;
 }
 
 int cli_usage(const char *command, const char *sentence)
 {
 	fprintf(stderr, "sampan: %s (try sampan %s%s--help)\n", sentence, command ? command : "",
 		command ? " " : "");
-	return CLI_USAGE;
+	return STATUS_USAGE;
 }
 
 /* Only as the first word: behind others it is an option of theirs. */
@@ -56,15 +56,15 @@ int main(int argc, char **argv)
 		return cli_usage(NULL, "no command is given");
 	if (cli_wants_help(argc - 1, argv + 1)) {
 		help();
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	if (!strcmp(argv[1], "--version")) {
 		printf("sampan %s\n", SAMPAN_VERSION);
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	if (!strcmp(argv[1], "--print-policy")) {
 		vm_print_policy(stdout);
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))

@@ -200,30 +200,9 @@ static void tear_down(struct run *r)
 	auto_fd_close(&r->log_fd);
 }
 
-static int status_of(const struct run *r)
-{
-	struct vm_info info;
-
-	vm_query(r->vm.vm, &info);
-	switch (info.end) {
-	case VM_END_POWEROFF:
-		return CLI_OK;
-	case VM_END_REBOOT:
-		return CLI_REBOOT;
-	case VM_END_PANIC:
-		return CLI_PANIC;
-	case VM_END_HOST:
-		return r->signal ? CLI_SIGNAL + r->signal : CLI_OK;
-	case VM_END_NONE:
-	case VM_END_FAILED:
-		break;
-	}
-	return CLI_ERROR;
-}
-
 static int run(struct run *r)
 {
-	int status = CLI_ERROR;
+	int status = STATUS_ERROR;
 
 	streams_keep(r->opts.fds, r->opts.nfds);
 	r->signals.fd = r->pidfile.fd = r->log_fd = -1;
@@ -236,7 +215,7 @@ static int run(struct run *r)
 	if (!set_up(r, &r->err)) {
 		*r->err.msg = 0; /* what was tried in vain on the way is no complaint */
 		loop_run(r->loop);
-		status = status_of(r);
+		status = exit_status(r->vm.vm, r->signal);
 	}
 	tear_down(r);
 	return *r->err.msg ? cli_error(r->err.msg) : status;
@@ -250,7 +229,7 @@ int cmd_run(int argc, char **argv)
 
 	if (cli_wants_help(argc, argv)) {
 		run_opts_help(stdout);
-		return CLI_OK;
+		return STATUS_OK;
 	}
 	r = calloc(1, sizeof(*r));
 	if (!r)
@@ -259,7 +238,7 @@ int cmd_run(int argc, char **argv)
 		status = cli_usage("run", err.msg);
 	} else if (r->opts.help) {
 		run_opts_help(stdout);
-		status = CLI_OK;
+		status = STATUS_OK;
 	} else {
 		status = run(r);
 	}

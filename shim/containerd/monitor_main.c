@@ -42,21 +42,13 @@ static void say(struct monitor *m, enum wire_what what, int code, const char *te
 static void on_event(void *arg, int event, const char *detail)
 {
 	struct monitor *m = arg;
-	static const char *const ends[] = {
-		[VM_END_NONE] = "stopped",
-		[VM_END_POWEROFF] = "powered off",
-		[VM_END_REBOOT] = "rebooted",
-		[VM_END_PANIC] = "had a kernel panic",
-		[VM_END_HOST] = "was stopped",
-		[VM_END_FAILED] = "could not go on",
-	};
 	char text[WIRE_TEXT];
 	struct vm_info info;
 
 	vm_query(m->vm, &info);
 	if (info.state != VM_STOPPED)
 		return;
-	snprintf(text, sizeof(text), "the guest %s%s%s", ends[info.end],
+	snprintf(text, sizeof(text), "the guest %s%s%s", vm_end_text(info.end),
 		event == VM_EVENT_FAILED && detail ? ": " : "",
 		event == VM_EVENT_FAILED && detail ? detail : "");
 	say(m, WIRE_ENDED, 0, text);

@@ -88,20 +88,6 @@ static void happened(struct front *f, enum life_event event)
 		loop_defer(f->loop, &f->act);
 }
 
-static void log_end(const struct vm_info *info)
-{
-	static const char *const ends[] = {
-		[VM_END_NONE] = "stopped",
-		[VM_END_POWEROFF] = "powered off",
-		[VM_END_REBOOT] = "rebooted, which ends it",
-		[VM_END_PANIC] = "had a kernel panic",
-		[VM_END_HOST] = "was stopped",
-		[VM_END_FAILED] = "could not go on",
-	};
-
-	log_info("the guest %s", ends[info->end]);
-}
-
 static void on_event(void *arg, int event, const char *detail)
 {
 	struct front *f = arg;
@@ -113,7 +99,7 @@ static void on_event(void *arg, int event, const char *detail)
 	vm_query(f->vm.vm, &info);
 	if (info.state != VM_STOPPED)
 		return;
-	log_end(&info);
+	log_info("the guest %s", vm_end_text(info.end));
 	happened(f, LIFE_ENDED);
 }
 
@@ -324,31 +310,10 @@ static void tear_down(struct front *f)
 	loop_free(f->loop);
 }
 
-static int status_of(const struct front *f)
-{
-	struct vm_info info;
-
-	vm_query(f->vm.vm, &info);
-	switch (info.end) {
-	case VM_END_POWEROFF:
-		return FRONT_OK;
-	case VM_END_REBOOT:
-		return FRONT_REBOOT;
-	case VM_END_PANIC:
-		return FRONT_PANIC;
-	case VM_END_HOST:
-		return f->signal ? FRONT_SIGNAL + f->signal : FRONT_OK;
-	case VM_END_NONE:
-	case VM_END_FAILED:
-		break;
-	}
-	return FRONT_ERROR;
-}
-
 static int run(struct front *f)
 {
 	struct err err = { 0 };
-	int status = FRONT_ERROR, rc;
+	int status = STATUS_ERROR, rc;
 
 	f->config.fds[f->config.nfds] = f->log_fd; /* it has a place of its own there */
 	streams_keep(f->config.fds, f->config.nfds + 1);
@@ -358,10 +323,10 @@ static int run(struct front *f)
 			f->config.vm.name ? f->config.vm.name : "", f->config.vm.cpus,
 			(unsigned long long)(f->config.vm.mem_size / MiB));
 		loop_run(f->loop);
-		status = status_of(f);
+		status = exit_status(f->vm.vm, f->signal);
 	}
 	tear_down(f);
-	return rc ? front_error(FRONT_ERROR, err.msg) : status;
+	return rc ? front_error(STATUS_ERROR, err.msg) : status;
 }
 
 int front_run(struct sv_options *options)
@@ -371,14 +336,14 @@ int front_run(struct sv_options *options)
 	int status;
 
 	if (!f)
-		return front_error(FRONT_ERROR, "out of memory");
+		return front_error(STATUS_ERROR, "out of memory");
 	f->signals.fd = f->caller.fd = f->pidfile.fd = f->log_fd = -1;
 	f->act.fn = act;
 	f->options = options;
 	if (open_log(f, &err))
-		status = front_error(FRONT_ERROR, err.msg);
+		status = front_error(STATUS_ERROR, err.msg);
 	else if (sv_config_make(&f->config, options, &err))
-		status = front_error(FRONT_USAGE, err.msg);
+		status = front_error(STATUS_USAGE, err.msg);
 	else
 		status = run(f);
 	log_setup(STDOUT_FILENO, LOG_WARN, FRONT_NAME);

@@ -5,19 +5,10 @@
 #ifndef SAMPAN_STRATOVIRT_FRONT_H
 #define SAMPAN_STRATOVIRT_FRONT_H
 
+#include "shim/cli/status.h"
 #include "shim/stratovirt/options.h"
 
 #define FRONT_NAME "sampan-stratovirt"
-
-/* As `sampan run` ends; a signal that ended it is 128 + its number. */
-enum front_status {
-	FRONT_OK = 0, /* the guest powered off, or was told to quit */
-	FRONT_ERROR = 1,
-	FRONT_USAGE = 2,
-	FRONT_REBOOT = 3,
-	FRONT_PANIC = 4,
-	FRONT_SIGNAL = 128,
-};
 
 /* One line on standard output, which is all that Kata reads. Returns status. */
 int front_error(int status, const char *sentence);

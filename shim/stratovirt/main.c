@@ -9,13 +9,13 @@ int main(int argc, char **argv)
 {
 	AUTO_FREE struct sv_options *options = calloc(1, sizeof(*options));
 	struct err err = { 0 };
-	int status = FRONT_OK;
+	int status = STATUS_OK;
 
 	streams_fill();
 	if (!options)
-		return front_error(FRONT_ERROR, "out of memory");
+		return front_error(STATUS_ERROR, "out of memory");
 	if (sv_options_parse(options, argc - 1, argv + 1, &err))
-		status = front_error(FRONT_USAGE, err.msg);
+		status = front_error(STATUS_USAGE, err.msg);
 	else if (options->help)
 		sv_options_help(stdout);
 	else if (options->version)

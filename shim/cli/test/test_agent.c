@@ -37,13 +37,13 @@ struct fix {
 int cli_error(const char *sentence)
 {
 	fprintf(stderr, "sampan: %s\n", sentence);
-	return CLI_ERROR;
+	return STATUS_ERROR;
 }
 
 int cli_usage(const char *command, const char *sentence)
 {
 	fprintf(stderr, "sampan: %s (%s)\n", sentence, command);
-	return CLI_USAGE;
+	return STATUS_USAGE;
 }
 
 bool cli_wants_help(int argc, char *const *argv)
@@ -319,12 +319,12 @@ static void test_agent_fails(void **state)
 	struct fix *f = *state;
 
 	assert_int_equal(RUN(f, f->address, S("SignalProcess"), S("{\"container_id\": \"c9\"}")),
-		CLI_ERROR);
+		STATUS_ERROR);
 	expect_error(f, "SignalProcess: NOT_FOUND: no process \"c9\"\n");
 	assert_string_equal(f->out, "");
-	assert_int_equal(RUN(f, f->address, S("SetPolicy")), CLI_ERROR);
+	assert_int_equal(RUN(f, f->address, S("SetPolicy")), STATUS_ERROR);
 	expect_error(f, "SetPolicy: UNIMPLEMENTED: ");
-	assert_int_equal(RUN(f, S("--timeout"), S("1"), f->address, S("WaitProcess")), CLI_ERROR);
+	assert_int_equal(RUN(f, S("--timeout"), S("1"), f->address, S("WaitProcess")), STATUS_ERROR);
 	expect_error(f, "WaitProcess: DEADLINE_EXCEEDED: ");
 }
 
@@ -332,24 +332,24 @@ static void test_wrong_words(void **state)
 {
 	struct fix *f = *state;
 
-	assert_int_equal(RUN(f, f->address), CLI_USAGE);
+	assert_int_equal(RUN(f, f->address), STATUS_USAGE);
 	expect_error(f, "no method is given");
-	assert_int_equal(RUN(f, f->address, S("Frobnicate")), CLI_USAGE);
+	assert_int_equal(RUN(f, f->address, S("Frobnicate")), STATUS_USAGE);
 	expect_error(f, "unknown method \"Frobnicate\"");
-	assert_int_equal(RUN(f, f->address, S("grpc.Health/StartContainer")), CLI_USAGE);
+	assert_int_equal(RUN(f, f->address, S("grpc.Health/StartContainer")), STATUS_USAGE);
 	expect_error(f, "unknown method");
-	assert_int_equal(RUN(f, f->address, S("Check"), S("{")), CLI_USAGE);
+	assert_int_equal(RUN(f, f->address, S("Check"), S("{")), STATUS_USAGE);
 	expect_error(f, "the request is not JSON");
-	assert_int_equal(RUN(f, f->address, S("Check"), S("{\"a\": 1}")), CLI_USAGE);
+	assert_int_equal(RUN(f, f->address, S("Check"), S("{\"a\": 1}")), STATUS_USAGE);
 	expect_error(f, "unknown field \"a\"");
-	assert_int_equal(RUN(f, f->address, S("Check"), S("{}"), S("{}")), CLI_USAGE);
+	assert_int_equal(RUN(f, f->address, S("Check"), S("{}"), S("{}")), STATUS_USAGE);
 	expect_error(f, "more is given");
-	assert_int_equal(RUN(f, f->address, S("stdin")), CLI_USAGE);
+	assert_int_equal(RUN(f, f->address, S("stdin")), STATUS_USAGE);
 	expect_error(f, "no container");
-	assert_int_equal(RUN(f, f->address, S("batch"), S("x")), CLI_USAGE);
-	assert_int_equal(RUN(f, S("tcp://x"), S("Check")), CLI_ERROR);
+	assert_int_equal(RUN(f, f->address, S("batch"), S("x")), STATUS_USAGE);
+	assert_int_equal(RUN(f, S("tcp://x"), S("Check")), STATUS_ERROR);
 	expect_error(f, "is no address");
-	assert_int_equal(RUN(f, S("unix:///nowhere/s"), S("Check")), CLI_ERROR);
+	assert_int_equal(RUN(f, S("unix:///nowhere/s"), S("Check")), STATUS_ERROR);
 	expect_error(f, "connect to unix:///nowhere/s: No such file or directory\n");
 }
 
@@ -377,7 +377,7 @@ static void test_stdout(void **state)
 	f->said = 0;
 	assert_int_equal(RUN(f, f->address, S("stderr"), S("c1"), S("e1")), 0);
 	assert_string_equal(f->out, "oh");
-	assert_int_equal(RUN(f, f->address, S("stderr"), S("c1")), CLI_ERROR);
+	assert_int_equal(RUN(f, f->address, S("stderr"), S("c1")), STATUS_ERROR);
 	expect_error(f, "ReadStderr: NOT_FOUND: ");
 }
 
@@ -396,7 +396,7 @@ static void test_stdin(void **state)
 	assert_true(f->closed);
 	/* the process takes no more */
 	assert_int_equal(run_with(f, data, 90000, NULL, W(f->address, S("stdin"), S("c1"))),
-		CLI_ERROR);
+		STATUS_ERROR);
 	expect_error(f, "took 0 bytes");
 	free(data);
 }
@@ -546,7 +546,7 @@ static void test_batch_lost(void **state)
 	expect_line(out,
 		"{\"id\": 1, \"code\": 14, \"message\": \"the peer closed the connection\", \"response\": {}}");
 	assert_null(next_line(out));
-	assert_int_equal(finish(pid), CLI_ERROR);
+	assert_int_equal(finish(pid), STATUS_ERROR);
 	close(in);
 	close(out);
 }
