@@ -34,7 +34,7 @@ HARDEN := -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -
 BASE_CFLAGS := -std=gnu11 -g -Ivmm -I. -I$(O)/gen -MMD -MP -DSAMPAN_VERSION='"$(VERSION)"' $(WARN)
 RV_CFLAGS = $(BASE_CFLAGS) -O2 $(HARDEN) -ffunction-sections -fdata-sections $(CFLAGS)
 RV_LDFLAGS := $(RV_LD) -static-pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack,-z,pack-relative-relocs -Wl,--gc-sections $(LDFLAGS)
-NATIVE_CFLAGS = $(BASE_CFLAGS) $(NATIVE_UAPI) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
+NATIVE_CFLAGS = $(BASE_CFLAGS) $(NATIVE_UAPI) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN),fuzzer-no-link -fno-sanitize-recover=all
 
 all: programs
 .PHONY: all programs help

@@ -2,8 +2,6 @@
 # (X_EXTRA: what target X needs besides the neutral sources).
 CHECKS := integration/checks
 FUZZ_SOURCES := $(wildcard */*/fuzz/fuzz_*.c)
-FUZZ_CC := $(NATIVE_CC)
-FUZZ_CFLAGS = $(NATIVE_CFLAGS) -fsanitize=fuzzer-no-link
 PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # $(call replay,NAME,SOURCES): $(O)/native/NAME, the target as a test; $(O)/fuzz/NAME, the target with libFuzzer
@@ -11,18 +9,14 @@ define replay
 $(O)/native/$(1): $(2:%.c=$(O)/native/%.o) $(O)/native/$(CHECKS)/replay.o
 	$$(if $$(Q),@echo "  LD   $$@")
 	$$(Q)$$(NATIVE_CC) -fsanitize=$$(SAN) -pthread -o $$@ $$^ $$(NEUTRAL_LIBS)
-$(O)/fuzz/$(1): $(2:%.c=$(O)/fuzz/%.o)
+$(O)/fuzz/$(1): $(2:%.c=$(O)/native/%.o)
 	$$(if $$(Q),@echo "  LD   $$@")
-	$$(Q)$$(FUZZ_CC) -fsanitize=fuzzer,$$(SAN) -pthread -o $$@ $$^ $$(NEUTRAL_LIBS)
+	@mkdir -p $$(@D)
+	$$(Q)$$(NATIVE_CC) -fsanitize=fuzzer,$$(SAN) -pthread -o $$@ $$^ $$(NEUTRAL_LIBS)
 REPLAYS += $(O)/native/$(1)
 FUZZ_PROGRAMS += $(O)/fuzz/$(1)
 endef
 $(foreach f,$(FUZZ_SOURCES),$(eval $(call replay,$(f:%.c=%),$(f) $(NEUTRAL_SOURCES) $($(f)_EXTRA))))
-
-$(O)/fuzz/%.o: %.c | $(PREPARED)
-	$(if $(Q),@echo "  CC   $< (fuzz)")
-	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
 
 unit-programs: $(UNIT_TESTS) $(REPLAYS)
 
@@ -33,25 +27,30 @@ unit:
 	@IN_TOOLS='$(IN_TOOLS)' $(CHECKS)/unit $(O) $(UNIT_TESTS) $(REPLAYS)
 #: make unit       the native tests and the fuzzers' corpora
 
+# The same under ThreadSanitizer, in a build of its own.
+tsan:
+	@TSAN_OPTIONS='suppressions=$(CURDIR)/$(CHECKS)/tsan.supp' $(MAKE) --no-print-directory O=$(O)/tsan SAN=thread unit
+#: make tsan       the native tests under ThreadSanitizer
+
 corpora: $(REPLAYS)
 	@IN_TOOLS='$(IN_TOOLS)' $(CHECKS)/unit $(O) $(REPLAYS)
 
 check:
-	@$(CHECKS)/sum '$(MAKE) --no-print-directory unit' '$(MAKE) --no-print-directory check-image' \
+	@$(CHECKS)/sum '$(MAKE) --no-print-directory unit' '$(MAKE) --no-print-directory fuzz S=5' '$(MAKE) --no-print-directory check-image' \
 		'$(MAKE) $(PARALLEL) --no-print-directory programs image >&2 && integration/run'
 
 check-image: image
 	@$(CHECKS)/image $(IMAGE_DIR) $(O)/riscv64/sampan-agent
 
-# What it finds lies in $(O)/fuzz; what is new in coverage in $(O)/fuzz/corpus, beside the corpus of the tree.
+# What it finds lies in $(O)/fuzz; what is new in coverage in $(O)/fuzz/corpus, beside the corpus of the tree. Without T=, all of them.
 S ?= 60
-fuzz: $(filter %/fuzz_$(T),$(FUZZ_PROGRAMS))
-	$(if $<,,$(error make fuzz T=NAME S=SECONDS, where NAME is one of: \
+FUZZED := $(if $(T),$(filter %/fuzz_$(T),$(FUZZ_PROGRAMS)),$(FUZZ_PROGRAMS))
+fuzz:
+	$(if $(FUZZED),,$(error make fuzz [T=NAME] S=SECONDS, where NAME is one of: \
 		$(sort $(patsubst fuzz_%,%,$(notdir $(FUZZ_PROGRAMS))))))
-	@mkdir -p $(O)/fuzz/corpus/$(T)
-	$(Q)$(IN_TOOLS) $< -max_total_time=$(S) -print_final_stats=1 -artifact_prefix=$(O)/fuzz/$(T)- \
-		$(O)/fuzz/corpus/$(T) $(patsubst $(O)/fuzz/%/fuzz_$(T),%/corpus/$(T),$<)
-#: make fuzz T= S= one fuzz target for S seconds
+	@$(MAKE) $(PARALLEL) --no-print-directory $(FUZZED)
+	@IN_TOOLS='$(IN_TOOLS)' $(CHECKS)/fuzz $(O) $(S) $(FUZZED)
+#: make fuzz       every fuzz target for S (60) seconds, or the one that T= names
 
 # P=NAME proves one only.
 PROVE_SOURCES := $(wildcard */*/prove/prove_*.c)
@@ -60,4 +59,4 @@ prove: $(PREPARED) $(PROTO_READY)
 #: make prove      CBMC over what a guest or a peer reaches first; P=NAME for one proof
 
 include integration/lint.mk
-.PHONY: unit unit-programs corpora check check-image fuzz prove
+.PHONY: tsan unit unit-programs corpora check check-image fuzz prove

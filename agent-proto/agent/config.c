@@ -163,7 +163,7 @@ static void take_word(struct agent_config *c, char *word)
 
 void agent_config_init(struct agent_config *c, const char *cmdline)
 {
-	*c = (struct agent_config){
+	static const struct agent_config defaults = {
 		.log_level = LOG_WARN,
 		.hotplug_timeout_ms = 3000,
 		.launch_timeout_ms = 60000,
@@ -172,6 +172,8 @@ void agent_config_init(struct agent_config *c, const char *cmdline)
 		.cgroup_root = "/sys/fs/cgroup",
 		.crun = "crun",
 	};
+
+	memcpy(c, &defaults, sizeof(*c));
 	while (*cmdline) {
 		char word[160];
 		size_t len = strcspn(cmdline, " \t\n");

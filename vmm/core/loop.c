@@ -72,14 +72,17 @@ int loop_add(struct loop *loop, struct watch *w, int fd, uint32_t events,
 {
 	struct epoll_event ev = { .events = events, .data.ptr = w };
 
+	int rc;
+
+	pthread_mutex_lock(&loop->lock);
 	w->fd = fd;
 	w->events = events;
 	w->fn = fn;
 	/* syscall(loop,vcpu): epoll_ctl: watches come and go; a vCPU starts and resets devices */
-	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &ev))
-		return -errno;
-	w->added = true;
-	return 0;
+	rc = epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+	w->added = !rc;
+	pthread_mutex_unlock(&loop->lock);
+	return rc;
 }
 
 void loop_modify(struct loop *loop, struct watch *w, uint32_t events)
@@ -96,9 +99,9 @@ void loop_remove(struct loop *loop, struct watch *w)
 {
 	if (!w->added)
 		return;
+	pthread_mutex_lock(&loop->lock);
 	w->added = false;
 	epoll_ctl(loop->epoll, EPOLL_CTL_DEL, w->fd, NULL);
-	pthread_mutex_lock(&loop->lock);
 	for (int i = 0; i < loop->nbatch; i++)
 		if (loop->batch[i].data.ptr == w)
 			loop->batch[i].data.ptr = NULL;
@@ -226,17 +229,21 @@ void loop_quit(struct loop *loop)
 	wake(loop);
 }
 
-/* Under the lock, so that a watch removed meanwhile by another thread is not called. */
-static struct watch *batch_take(struct loop *loop, int i, uint32_t *events)
+/* Under the lock, so that a watch removed meanwhile by another thread, be it between the wait and
+ * the batch, is not called. */
+static void batch_call(struct loop *loop, int i)
 {
+	void (*fn)(struct watch *, uint32_t) = NULL;
 	struct watch *w;
 
 	pthread_mutex_lock(&loop->lock);
 	w = loop->batch[i].data.ptr;
-	*events = loop->batch[i].events;
 	loop->batch[i].data.ptr = NULL;
+	if (w && w->added)
+		fn = w->fn;
 	pthread_mutex_unlock(&loop->lock);
-	return w;
+	if (fn)
+		fn(w, loop->batch[i].events);
 }
 
 void loop_run(struct loop *loop)
@@ -250,13 +257,8 @@ void loop_run(struct loop *loop)
 		loop->nbatch = n > 0 ? n : 0;
 		memcpy(loop->batch, ready, (size_t)loop->nbatch * sizeof(ready[0]));
 		pthread_mutex_unlock(&loop->lock);
-		for (int i = 0; i < loop->nbatch; i++) {
-			uint32_t events;
-			struct watch *w = batch_take(loop, i, &events);
-
-			if (w)
-				w->fn(w, events);
-		}
+		for (int i = 0; i < loop->nbatch; i++)
+			batch_call(loop, i);
 		run_deferred(loop);
 	}
 	__atomic_store_n(&loop->quit, false, __ATOMIC_RELAXED);

@@ -73,7 +73,7 @@ static int run_vcpu(int fd)
 	if (area == MAP_FAILED)
 		return -1;
 	while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST) && !exit) {
-		exit = fake_kvm.run(run, note[0], note[1]);
+		exit = __atomic_load_n(&fake_kvm.run, __ATOMIC_ACQUIRE)(run, note[0], note[1]);
 		note[1] += exit;
 		if (!exit && poll(NULL, 0, TURN_MS) < 0)
 			break;

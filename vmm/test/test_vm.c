@@ -22,8 +22,9 @@
 
 #define CYCLES	   100
 #define WILD_EXITS 20000
-#define GROWTH	   (512 * 1024) /* bytes of malloc's that may come and stay: caches of the C library \
-				 */
+#define GROWTH                                                                                     \
+	(512 * 1024) /* bytes of malloc's that may come and stay: caches of the C library          \
+		      */
 
 struct bed {
 	char dir[32], kernel[64], disk[64], uds[64], serial[64];
@@ -312,7 +313,7 @@ static void paused_resumed_reset(void **state)
 		if (info.state == VM_PAUSED)
 			assert_int_equal(vm_resume(b->vm, &b->err), 0);
 	}
-	fake_kvm.run = short_life;
+	__atomic_store_n(&fake_kvm.run, short_life, __ATOMIC_RELEASE);
 	loop_run(b->loop);
 	assert_int_equal(b->events[VM_EVENT_SHUTDOWN], 1);
 	vm_free(b->vm);

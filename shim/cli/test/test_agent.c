@@ -24,6 +24,7 @@ struct fix {
 	struct loop *loop;
 	struct ttrpc_server *server;
 	pthread_t thread;
+	pthread_mutex_t lock; /* of what the server's thread and the test look at */
 	char dir[64], address[96];
 	struct ttrpc_call *parked[16];
 	unsigned nparked;
@@ -100,8 +101,10 @@ static void serve_stdout(void *arg, struct ttrpc_call *call, const ProtobufCMess
 	assert_string_equal(q->container_id, "c1");
 	assert_true(q->len >= sizeof(data));
 	grpc__read_stream_response__init(&r);
+	pthread_mutex_lock(&f->lock);
 	while (r.data.len < sizeof(data) && f->said < OUTPUT)
 		data[r.data.len++] = (uint8_t)(f->said++ * 7);
+	pthread_mutex_unlock(&f->lock);
 	r.data.data = data;
 	ttrpc_reply(call, &r.base);
 }
@@ -113,8 +116,12 @@ static void serve_stderr(void *arg, struct ttrpc_call *call, const ProtobufCMess
 	struct fix *f = arg;
 	Grpc__ReadStreamResponse r;
 	uint8_t word[] = "oh";
+	uint32_t said;
 
-	if (strcmp(q->exec_id, "e1") || f->said++) {
+	pthread_mutex_lock(&f->lock);
+	said = f->said++;
+	pthread_mutex_unlock(&f->lock);
+	if (strcmp(q->exec_id, "e1") || said) {
 		ttrpc_fail(call, strcmp(q->exec_id, "e1") ? TTRPC_NOT_FOUND : TTRPC_INTERNAL,
 			"Input/output error (os error 5)");
 		return;
@@ -133,9 +140,11 @@ static void serve_write(void *arg, struct ttrpc_call *call, const ProtobufCMessa
 	Grpc__WriteStreamResponse r;
 
 	grpc__write_stream_response__init(&r);
+	pthread_mutex_lock(&f->lock);
 	r.len = (uint32_t)MIN(MIN(q->data.len, 1000), OUTPUT - f->nheard);
 	memcpy(f->heard + f->nheard, q->data.data, r.len);
 	f->nheard += r.len;
+	pthread_mutex_unlock(&f->lock);
 	ttrpc_reply(call, &r.base);
 }
 
@@ -144,7 +153,9 @@ static void serve_close(void *arg, struct ttrpc_call *call, const ProtobufCMessa
 	struct fix *f = arg;
 	Google__Protobuf__Empty r;
 
+	pthread_mutex_lock(&f->lock);
 	f->closed = true;
+	pthread_mutex_unlock(&f->lock);
 	google__protobuf__empty__init(&r);
 	ttrpc_reply(call, &r.base);
 }
@@ -176,6 +187,7 @@ static int fix_new(void **state)
 
 	if (!f || fd < 0)
 		return -1;
+	pthread_mutex_init(&f->lock, NULL);
 	strcpy(f->dir, "/tmp/sampan-test-agent-XXXXXX");
 	if (!mkdtemp(f->dir))
 		return -1;
@@ -309,7 +321,9 @@ static void test_call(void **state)
 	assert_int_equal(RUN(f, f->address, S("grpc.Health/Check"), S("{}")), 0);
 	assert_int_equal(RUN_IN(f, "{\"data\": \"YWJj\"}", f->address, S("WriteStdin"), S("-")), 0);
 	assert_string_equal(f->out, "{\n  \"len\": 3\n}\n");
+	pthread_mutex_lock(&f->lock);
 	assert_memory_equal(f->heard, "abc", 3);
+	pthread_mutex_unlock(&f->lock);
 	assert_int_equal(RUN(f, f->address, S("CloseStdin")), 0);
 	assert_string_equal(f->out, "{}\n");
 }
@@ -324,7 +338,8 @@ static void test_agent_fails(void **state)
 	assert_string_equal(f->out, "");
 	assert_int_equal(RUN(f, f->address, S("SetPolicy")), STATUS_ERROR);
 	expect_error(f, "SetPolicy: UNIMPLEMENTED: ");
-	assert_int_equal(RUN(f, S("--timeout"), S("1"), f->address, S("WaitProcess")), STATUS_ERROR);
+	assert_int_equal(RUN(f, S("--timeout"), S("1"), f->address, S("WaitProcess")),
+		STATUS_ERROR);
 	expect_error(f, "WaitProcess: DEADLINE_EXCEEDED: ");
 }
 
@@ -374,7 +389,9 @@ static void test_stdout(void **state)
 	assert_int_equal(len, OUTPUT);
 	for (size_t i = 0; i < len; i++)
 		assert_int_equal((uint8_t)f->out[i], (uint8_t)(i * 7));
+	pthread_mutex_lock(&f->lock);
 	f->said = 0;
+	pthread_mutex_unlock(&f->lock);
 	assert_int_equal(RUN(f, f->address, S("stderr"), S("c1"), S("e1")), 0);
 	assert_string_equal(f->out, "oh");
 	assert_int_equal(RUN(f, f->address, S("stderr"), S("c1")), STATUS_ERROR);
@@ -391,9 +408,11 @@ static void test_stdin(void **state)
 	assert_int_equal(run_with(f, data, 90000, NULL,
 				 W(f->address, S("stdin"), S("c1"), S("e1"))),
 		0);
+	pthread_mutex_lock(&f->lock);
 	assert_int_equal(f->nheard, 90000);
 	assert_memory_equal(f->heard, data, 90000);
 	assert_true(f->closed);
+	pthread_mutex_unlock(&f->lock);
 	/* the process takes no more */
 	assert_int_equal(run_with(f, data, 90000, NULL, W(f->address, S("stdin"), S("c1"))),
 		STATUS_ERROR);

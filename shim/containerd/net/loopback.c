@@ -70,6 +70,8 @@ static int work_listen(void *arg, struct err *err)
 
 /* --- the program ------------------------------------------------------------------------------ */
 
+/* The kernel looks at all of the union, an initialiser need not fill more than the member it names:
+ * it is cleared first. */
 static int bpf(int cmd, union bpf_attr *attr)
 {
 	long r = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
@@ -81,18 +83,19 @@ static int make_map(int listener)
 {
 	uint32_t key = 0;
 	uint64_t value = (uint64_t)listener;
-	union bpf_attr attr = {
-		.map_type = BPF_MAP_TYPE_SOCKMAP,
-		.key_size = sizeof(key),
-		.value_size = sizeof(value),
-		.max_entries = 1,
-	};
-	AUTO_FD map = bpf(BPF_MAP_CREATE, &attr);
+	union bpf_attr attr;
+	AUTO_FD map = -1;
 	int r;
 
+	memset(&attr, 0, sizeof(attr));
+	attr.map_type = BPF_MAP_TYPE_SOCKMAP;
+	attr.key_size = sizeof(key);
+	attr.value_size = sizeof(value);
+	attr.max_entries = 1;
+	map = bpf(BPF_MAP_CREATE, &attr);
 	if (map < 0)
 		return map;
-	attr = (union bpf_attr){ 0 };
+	memset(&attr, 0, sizeof(attr));
 	attr.map_fd = (uint32_t)map;
 	attr.key = (uint64_t)(uintptr_t)&key;
 	attr.value = (uint64_t)(uintptr_t)&value;
@@ -158,28 +161,26 @@ static int make_prog(int map)
 		[PASS] = SET(0, SK_PASS),
 		[33] = OP(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
-	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_SK_LOOKUP,
-		.expected_attach_type = BPF_SK_LOOKUP,
-		.insn_cnt = ARRAY_SIZE(code),
-		.insns = (uint64_t)(uintptr_t)code,
-		.license = (uint64_t)(uintptr_t)"Apache-2.0",
-		.prog_name = "sampan_relay",
-	};
+	union bpf_attr attr;
 
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_SK_LOOKUP;
+	attr.expected_attach_type = BPF_SK_LOOKUP;
+	attr.insn_cnt = ARRAY_SIZE(code);
+	attr.insns = (uint64_t)(uintptr_t)code;
+	attr.license = (uint64_t)(uintptr_t)"Apache-2.0";
+	strcpy(attr.prog_name, "sampan_relay");
 	return bpf(BPF_PROG_LOAD, &attr);
 }
 
 static int make_link(int prog, int netns)
 {
-	union bpf_attr attr = {
-		.link_create = {
-			.prog_fd = (uint32_t)prog,
-			.target_fd = (uint32_t)netns,
-			.attach_type = BPF_SK_LOOKUP,
-		},
-	};
+	union bpf_attr attr;
 
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = (uint32_t)prog;
+	attr.link_create.target_fd = (uint32_t)netns;
+	attr.link_create.attach_type = BPF_SK_LOOKUP;
 	return bpf(BPF_LINK_CREATE, &attr);
 }
 

@@ -47,7 +47,7 @@ static void lower(void *ctx, uint64_t gpa)
 	struct driver *d = ctx;
 
 	need(gpa == DRIVER_GPA, "a line lowered that is not this device's");
-	d->lowered++;
+	__atomic_fetch_add(&d->lowered, 1, __ATOMIC_RELAXED); /* by any vCPU */
 }
 
 /* Not from calloc(): the sanitizer sees accesses beyond the end of an exactly sized, aligned block.
