@@ -127,15 +127,18 @@ static UNUSED void back_forgets(int fd)
 		told_free(&t);
 }
 
+/* ThreadSanitizer's own come and go: then there is nothing to compare. */
 static UNUSED unsigned open_descriptors(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
 	unsigned n = 0;
+#if !__has_feature(thread_sanitizer)
+	DIR *dir = opendir("/proc/self/fd");
 
 	need(dir);
 	while (readdir(dir))
 		n++;
 	closedir(dir);
+#endif
 	return n;
 }
 
