@@ -4,7 +4,7 @@
 . "$TOP/lib/told.sh"
 
 full=${SOAK:+1000000}
-serial=${full:-100000} # bytes; each is an exit of the guest
+serial=${full:-25000} # bytes; each is an exit of the guest
 port=1000000
 
 # The guest's own words go to a file by a port of their own, so that the others carry data alone.

@@ -25,7 +25,7 @@ hwaccel() {
 expect hwaccel-refused hwaccel
 modes_guest script
 modes_up
-mode_boots aia-emul 4
-mode_boots split 4
+mode_boots split 2
+[ -z "$SOAK" ] || mode_boots aia-emul 4
 modes_down
 expect nothing-left leftovers

@@ -6,9 +6,10 @@
 
 modes_guest script
 modes_up
-for mode in aplic plic; do
-	for cpus in 1 4; do mode_boots $mode $cpus; done
-done
+mode_boots aplic 1
+mode_boots plic 4
+[ -z "$SOAK" ] || mode_boots aplic 4
+[ -z "$SOAK" ] || mode_boots plic 1
 modes_down
 
 # no mode is given: the first that works, and one line for each that does not

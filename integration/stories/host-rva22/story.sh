@@ -7,7 +7,7 @@
 modes_guest script
 modes_up
 mode_boots aplic 1
-mode_boots aia-emul 4
+mode_boots aia-emul 2
 modes_down
 # the profile that the host has, as a model
 rva22() {
