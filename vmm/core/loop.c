@@ -72,15 +72,18 @@ int loop_add(struct loop *loop, struct watch *w, int fd, uint32_t events,
 {
 	struct epoll_event ev = { .events = events, .data.ptr = w };
 
-	int rc;
+	int rc = -EEXIST;
 
 	pthread_mutex_lock(&loop->lock);
-	w->fd = fd;
-	w->events = events;
-	w->fn = fn;
-	/* syscall(loop,vcpu): epoll_ctl: watches come and go; a vCPU starts and resets devices */
-	rc = epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
-	w->added = !rc;
+	if (!w->added) {
+		w->fd = fd;
+		w->events = events;
+		w->fn = fn;
+		/* syscall(loop,vcpu): epoll_ctl: watches come and go; a vCPU starts and resets
+		 * devices */
+		rc = epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+		w->added = !rc;
+	}
 	pthread_mutex_unlock(&loop->lock);
 	return rc;
 }

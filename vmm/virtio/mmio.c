@@ -140,6 +140,8 @@ static void start(struct virtio_mmio *m)
 		virtio_broken(dev, "it could not be started");
 	else if (watch_kicks(m))
 		virtio_broken(dev, "its queues could not be watched");
+	if (dev->paused && !dev->broken && dev->ops->pause)
+		dev->ops->pause(dev);
 }
 
 static void stop(struct virtio_mmio *m)
