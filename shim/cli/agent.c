@@ -30,7 +30,7 @@ static const struct opt words[] = {
 	{ "", .many = true, .set = set_word },
 	{ "timeout", .set = opt_count, .offset = offsetof(struct agent_words, timeout), .min = 1,
 		.max = 86400, .metavar = "S",
-		.help = "wait S seconds for the agent to be there, and for an answer" },
+		.help = "seconds for the agent to be there, and for an answer" },
 	{ "list", OPT_FLAG, .set = opt_flag, .offset = offsetof(struct agent_words, list),
 		.help = "the methods, and the fields of their requests" },
 	{ "help", OPT_FLAG, .set = opt_flag, .offset = offsetof(struct agent_words, help) },
