@@ -57,6 +57,9 @@ heartbeat() {
 	done
 }
 
+# make_current PLACE KEY
+make_current() { ln -sfn "$2" "$1/current.$$" && mv -T "$1/current.$$" "$1/current"; }
+
 # build_once NAME ABOUT LINES FUNCTION INPUTS...: makes $cache/NAME/current by calling FUNCTION DIRECTORY,
 # unless the same inputs have been built before.
 build_once() {
@@ -70,6 +73,7 @@ build_once() {
 	(
 		flock -n 9 || { say "$name: waiting for another build of it"; flock 9; }
 		[ "$(readlink "$place/current" 2>/dev/null)" != "$key" ] || exit 0
+		[ ! -d "$place/$key" ] || { make_current "$place" "$key"; exit 0; } # complete: it was renamed
 		say "$about..."
 		rm -rf "$place"/tmp.*
 		began=$(date +%s)
@@ -90,8 +94,7 @@ build_once() {
 		fi
 		rm -rf "${place:?}/$key"
 		mv "$place/tmp.$$" "$place/$key"
-		ln -sfn "$key" "$place/current.$$"
-		mv -T "$place/current.$$" "$place/current"
+		make_current "$place" "$key"
 		find "$place" -mindepth 1 -maxdepth 1 -type d ! -name "$key" -exec rm -rf {} +
 		[ ! -t 2 ] || printf '\r' >&2
 		say "$name: done in $(($(date +%s) - began)) s"
