@@ -1,5 +1,5 @@
-# what: disks keep what was flushed, free what is discarded, refuse what they must, and go on after a full host
-# timeout: 300
+# what: disks keep what was flushed, free what is discarded, refuse what they must, go on after a full host; 4 KiB sectors; no io_uring
+# timeout: 330
 . "$TOP/lib/told.sh"
 
 M=1048576
@@ -71,6 +71,20 @@ for kind in uring threads; do
 	say "full $kind"
 	told "again-$kind" within 60 pattern write "$full" $((6 * M)) 5
 done
+EOF
+
+guest_script sectors <<'EOF'
+queue() { cat "/sys/block/${1#/dev/}/queue/$2"; }
+sizes() { [ "$(queue "$1" logical_block_size) $(queue "$1" physical_block_size) $(queue "$1" minimum_io_size)" = "$2" ]; }
+large=$(disk large) file=$(disk file)
+told sectors-large sizes "$large" "4096 4096 4096"
+told sectors-file sizes "$file" "512 4096 4096"
+told sectors-capacity test "$(cat "/sys/block/${large#/dev/}/size")" = 16384
+told sectors-write pattern write "$large" 4194304 6
+told threads-write pattern write "$file" 4194304 7
+told threads-verify pattern verify "$file" 4194304 7
+say written
+sleep 1000
 EOF
 
 # on_host NAME COMMAND...: a case; its output is shown only if it fails.
@@ -164,5 +178,28 @@ for kind in uring threads; do
 	on_host "full-content-$kind" pattern verify "small-$kind/disk" $((6 * M)) 5
 	umount "small-$kind"
 done
-rm -f first.sock
+
+# A host that refuses io_uring; a disk with sectors of 4 KiB, and one whose sectors of 512 bytes are best written 4 KiB at a time.
+began=$(now)
+truncate -s 8M large
+truncate -s 4M file
+modprobe loop
+loop=$(losetup -f)
+losetup "$loop" large
+python3 -c 'import fcntl, os, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), 0x4C09, 4096)' "$loop" # LOOP_SET_BLOCK_SIZE
+echo 2 >/proc/sys/kernel/io_uring_disabled
+refused uring-forbidden "use io_uring for disk file: Operation not permitted$" --disk file,io=uring
+eval "vm_start third $boot" --disk sectors,ro,id=script --disk '"$loop,id=large"' --disk file,id=file
+if guest_says third 60 written; then
+	expect threads-instead eval 'grep -q "^blk-worker" "/proc/$(cat third.pid)/task/"*/comm && ! ls -l "/proc/$(cat third.pid)/fd" | grep io_uring'
+fi
+kill -9 "$(cat third.pid)"
+ended killed-third third 10 137
+echo 0 >/proc/sys/kernel/io_uring_disabled
+losetup -d "$loop"
+guest_cases third sectors-large sectors-file sectors-capacity sectors-write threads-write threads-verify
+on_host large pattern verify large $((4 * M)) 6
+on_host file pattern verify file $((4 * M)) 7
+figure disk_story machine-3 "$(since "$began")" s
+rm -f first.sock third.sock
 expect nothing-left leftovers
