@@ -1,4 +1,4 @@
-# what: ping and transfers both ways over taps in user space and by vhost-net, with MTU, MAC, two queues, inherited descriptors
+# what: ping and transfers both ways over taps in user space and by vhost-net, in frames beyond the MTU (offloads), with MTU, MAC, two queues, inherited descriptors
 # timeout: 240
 # timeout-soak: 600
 . "$TOP/lib/told.sh"
@@ -52,6 +52,13 @@ for net in 0 1 2; do
 	$ip addr add 10.9.$net.1/24 dev story$net
 	$ip link set story$net up
 done
+# beyond_mtu TAP DIRECTION: what went that way (rx: from the guest) makes more than an MTU a frame, acknowledgements and all: segments
+# were put together, or not cut yet.
+beyond_mtu() {
+	counted=/sys/class/net/$1/statistics/$2
+	echo "$(cat "${counted}_bytes") $(cat "${counted}_packets") $(cat "/sys/class/net/$1/mtu")" |
+		awk '{ printf "%d bytes in %d frames\n", $1, $2; exit !($1 / $2 > 14 + $3) }'
+}
 printf '#!/bin/sh\nexec python3 "%s/tapfd" story2 2 "%s" "$@"\n' "$STORY" "$SAMPAN" >with-taps
 chmod +x with-taps
 
@@ -74,6 +81,8 @@ for kind in user kernel fds; do
 	expect "sent-$kind" sh -c 'pattern send "$1" 2 | vsock connect "$2" 5002' - "$size" "$guest"
 	[ $kind = fds ] || rate net_transfer "in-$kind" "$size" "$(since "$start")"
 	expect "received-$kind" wait $receiver
+	expect "offload-in-$kind" beyond_mtu story$net tx
+	expect "offload-out-$kind" beyond_mtu story$net rx
 	if [ $kind = kernel ]; then
 		expect vhost grep -q '^vhost-' "/proc/$(cat net.pid)/task/"*/comm
 	fi
