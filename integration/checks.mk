@@ -35,6 +35,21 @@ tsan:
 corpora: $(REPLAYS)
 	@IN_TOOLS='$(IN_TOOLS)' $(CHECKS)/unit $(O) $(REPLAYS)
 
+# The hostile tests' worth: each check that they are about, switched off. EVERY=N takes each N-th, M="WORD..." those of that name.
+HOSTILE_TESTS := $(wildcard vmm/*/test/test_*_hostile.c)
+comma := ,
+empty :=
+space := $(empty) $(empty)
+mutants: export CC = $(NATIVE_CC) $(filter-out -MMD -MP -Werror,$(NATIVE_CFLAGS))
+mutants: export LINK = $(NATIVE_CC) -fsanitize=$(SAN) -pthread
+mutants: export LIBS = $(NEUTRAL_LIBS)
+mutants: export IN_TOOLS := $(IN_TOOLS)
+mutants: export EVERY ?=
+mutants: export TESTS = $(foreach t,$(HOSTILE_TESTS),$(t:$(dir $(t))test_%_hostile.c=%)=$(subst $(space),$(comma),$(strip $(t) $(NEUTRAL_SOURCES) $($(t)_EXTRA))))
+mutants: $(HOSTILE_TESTS:%.c=$(O)/native/%)
+	@$(CHECKS)/mutants $(O) $(M)
+#: make mutants    the hostile cases, counted; and that each check they are about is missed when it is switched off
+
 check:
 	@$(CHECKS)/sum '$(MAKE) --no-print-directory unit' '$(MAKE) --no-print-directory fuzz S=5' '$(MAKE) --no-print-directory check-image' \
 		'$(MAKE) $(PARALLEL) --no-print-directory programs image >&2 && integration/run'
@@ -59,4 +74,4 @@ prove: $(PREPARED) $(PROTO_READY)
 #: make prove      CBMC over what a guest or a peer reaches first; P=NAME for one proof
 
 include integration/lint.mk
-.PHONY: tsan unit unit-programs corpora check check-image fuzz prove
+.PHONY: mutants tsan unit unit-programs corpora check check-image fuzz prove
