@@ -31,5 +31,5 @@ matrix: programs
 #: make matrix     every kind of emulated host, interrupt mode and guest kernel (hours): a table in build/matrix
 
 soak: programs $(O)/native/vmm/test/test_vm
-	$(Q)integration/soak $(STORIES)
+	$(Q)$(if $(STORIES),,SOAK=1 $(MAKE) --no-print-directory mutants;) integration/soak $(STORIES)
 #: make soak       all stories with their full counts (hours), or STORIES="NAME..."; figures in build/soak/result

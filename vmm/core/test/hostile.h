@@ -17,10 +17,11 @@
 struct hostile_list {
 	struct CMUnitTest test[HOSTILE_MAX];
 	char name[HOSTILE_MAX][96];
+	void *state[HOSTILE_MAX]; /* freed with the list, because not every case may be run */
 	size_t n;
 };
 
-/* state is what the set-up finds in *state. */
+/* state is what the set-up finds in *state; taken over. */
 static inline void PRINTF(6, 7) hostile_add(struct hostile_list *l, CMUnitTestFunction test,
 	CMFixtureFunction setup, CMFixtureFunction teardown, void *state, const char *name, ...)
 {
@@ -31,6 +32,7 @@ static inline void PRINTF(6, 7) hostile_add(struct hostile_list *l, CMUnitTestFu
 	va_start(ap, name);
 	vsnprintf(l->name[l->n], sizeof(l->name[0]), name, ap);
 	va_end(ap);
+	l->state[l->n] = state;
 	l->test[l->n] = (struct CMUnitTest){ l->name[l->n], test, setup, teardown, state };
 	l->n++;
 }
@@ -43,6 +45,8 @@ static inline int hostile_run(struct hostile_list *l, const char *group)
 	cmocka_set_test_filter(getenv("HOSTILE"));
 	failed = _cmocka_run_group_tests(group, l->test, l->n, NULL, NULL);
 
+	for (size_t i = 0; i < l->n; i++)
+		free(l->state[i]);
 	free(l);
 	return failed;
 }
@@ -54,6 +58,12 @@ static inline size_t hostile_heap(void)
 {
 	return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
 						       : 0;
+}
+
+/* How often something is done again and again: the full count where SOAK is in the environment. */
+static inline uint64_t hostile_times(uint64_t few, uint64_t many)
+{
+	return getenv("SOAK") ? many : few;
 }
 
 static inline unsigned hostile_descriptors(void)

@@ -48,7 +48,6 @@ static int teardown(void **state)
 
 	rtc_free(f->rtc);
 	loop_free(f->loop);
-	free(f);
 	return 0;
 }
 

@@ -83,7 +83,6 @@ static int teardown(void **state)
 	struct fix *f = *state;
 
 	free(f->a);
-	free(f);
 	return 0;
 }
 
@@ -202,6 +201,21 @@ static void target(struct fix *f, uint64_t value)
 	assert_int_equal(f->lines, 0);
 }
 
+/* Interrupt 0 is none: by MSI it is not sent; to a line its priority counts as 1. */
+static void target_zero(struct fix *f, uint64_t hart)
+{
+	unsigned msis;
+
+	all_on(f, EDGE);
+	msis = f->msis;
+	aplic_write(f->a, TARGET(5), HART(hart));
+	aplic_set_input(f->a, 5, true);
+	aplic_write(f->a, GENMSI, HART(hart));
+	assert_int_equal(f->msis, msis);
+	if (f->modes == APLIC_DIRECT)
+		assert_int_equal(aplic_read(f->a, IDC + 0x18), 5 << 16 | 1);
+}
+
 static void every_offset(struct fix *f, uint64_t value)
 {
 	for (uint64_t off = 0; off < IDC + 64 * 0x20 + 16; off++) {
@@ -296,7 +310,9 @@ static const struct row rows[] = {
 	{ "g16 source delegated, mode 6", mode, 0x406 },
 	{ "g13 target hart one too many", target, HART(HARTS) | 5 },
 	{ "g13 target hart 63", target, HART(63) | 5 },
+	{ "g13 target hart 64", target, HART(64) | 5 },
 	{ "g13 target hart 16383", target, HART(16383) | 5 },
+	{ "g13 target interrupt 0", target_zero, 0 },
 	{ "g09 claim nothing 10000 times", claim_nothing, 10000 },
 	{ "g13 force at hart 0", force, 0 },
 	{ "g13 force at a hart too many", force, HARTS },

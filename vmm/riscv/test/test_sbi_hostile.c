@@ -53,7 +53,6 @@ static int teardown(void **state)
 
 	free(f->ram);
 	free(f->ram2);
-	free(f);
 	return 0;
 }
 

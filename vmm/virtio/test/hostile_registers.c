@@ -61,6 +61,18 @@ static void features_never_offered(struct subject *s, uint64_t bit)
 	assert_false(s->d->dev->started);
 }
 
+/* There are two halves of features, and no more. */
+static void features_beyond(struct subject *s, uint64_t sel)
+{
+	driver_set(s->d, VIRTIO_MMIO_DEVICE_FEATURES_SEL, (uint32_t)sel);
+	assert_int_equal(driver_get(s->d, VIRTIO_MMIO_DEVICE_FEATURES), 0);
+	driver_reset(s->d);
+	driver_set(s->d, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_DRIVER);
+	driver_set(s->d, VIRTIO_MMIO_DRIVER_FEATURES_SEL, (uint32_t)sel);
+	driver_set(s->d, VIRTIO_MMIO_DRIVER_FEATURES, UINT32_MAX);
+	assert_int_equal(s->d->dev->acked, 0);
+}
+
 static void old_driver(struct subject *s, uint64_t unused UNUSED)
 {
 	driver_reset(s->d);
@@ -167,6 +179,7 @@ static void notify(struct subject *s, uint64_t value)
 /* G11 */
 static void reset_again_and_again(struct subject *s, uint64_t rounds)
 {
+	rounds = hostile_times(rounds, 100 * rounds);
 	for (uint64_t i = 0; i < rounds; i++) {
 		struct buf b[] = { { HOSTILE_DATA, 64, false }, { HOSTILE_DATA + 64, 4096, true } };
 
@@ -369,6 +382,10 @@ static const struct hostile_case rows[] = {
 	{ "g01 QueueDeviceLow of a ready queue", EITHER, ready_queue, VIRTIO_MMIO_QUEUE_USED_LOW },
 	{ "g01 a feature never offered", EITHER, features_never_offered, 50 },
 	{ "g01 feature bit 63", EITHER, features_never_offered, 63 },
+	{ "g01 features 64 to 95", EITHER, features_beyond, 2 },
+	{ "g01 features 2^31 * 32 and on", EITHER, features_beyond, 0x80000000 },
+	{ "g01 features of the last selector", EITHER, features_beyond, UINT32_MAX },
+	{ "g19 features 64 to 95 read", EITHER, features_beyond, 2 },
 	{ "g01 a driver without VERSION_1", EITHER, old_driver, 0 },
 	{ "g01 DRIVER_OK alone", EITHER, driver_ok_alone, 0 },
 	{ "g02 size 0", BROKEN, bad_size, 0 },

@@ -200,9 +200,11 @@ static void full_of_empty_chains(struct subject *s)
 /* One head in every entry, in a ring that is kept full. */
 static void one_head(struct subject *s)
 {
+	uint64_t rounds = hostile_times(200, 1000000 / RING);
+
 	driver_desc(s->d, s->q, 0, (struct vring_desc){ DATA, 64, N, 1 });
 	driver_desc(s->d, s->q, 1, (struct vring_desc){ DATA + 64, 4096, W, 0 });
-	for (unsigned round = 0; round < 200 && !driver_needs_reset(s->d); round++) {
+	for (uint64_t round = 0; round < rounds && !driver_needs_reset(s->d); round++) {
 		while ((uint16_t)(s->d->q[s->q].next_avail - s->d->dev->queue[s->q].next_avail) <
 			RING)
 			driver_post(s->d, s->q, 0);
@@ -326,7 +328,7 @@ static void flips(void **state)
 	pthread_t thread;
 
 	assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);
-	for (unsigned i = 0; i < 60; i++) {
+	for (uint64_t i = 0, n = hostile_times(60, 20000); i < n; i++) {
 		driver_kick(s->d, s->q);
 		if (driver_needs_reset(s->d)) { /* the same rings, from the start */
 			driver_negotiate(s->d, s->kind->features);

@@ -119,6 +119,50 @@ static void one_head_without_end(void **state)
 	restart(f);
 }
 
+/* G09: a second ring full while nothing of the first has come back: it waits, and none is lost. */
+static void more_than_there_are_slots(void **state)
+{
+	struct fix *f = *state;
+	struct virtio_dev *dev;
+	struct vring_used_elem e;
+	struct buf b[3];
+
+	ready(f);
+	dev = f->d.dev;
+	b[0] = header(f, VIRTIO_BLK_T_IN, 0);
+	b[1] = driver_in(&f->d, 512);
+	b[2] = status_buf(f);
+	driver_add(&f->d, 0, b, 3);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = round ? 0 : 1; i < QUEUE; i++)
+			driver_post(&f->d, 0, 0);
+		virtio_lock(dev); /* the loop, which would bring answers, stands still */
+		dev->ops->kick(dev, 0);
+		virtio_unlock(dev);
+		assert_int_equal(dev->queue[0].next_avail, QUEUE);
+	}
+	for (unsigned i = 0; i < 2 * QUEUE; i++)
+		assert_true(driver_wait_used(&f->d, 0, &e));
+	restart(f);
+}
+
+/* G17: on a disk that is large enough for them. */
+static void ranges_longer_than_offered(void **state)
+{
+	struct virtio_blk_discard_write_zeroes zero = { .num_sectors = 32 * MiB / 512 + 1 },
+					       discard = { .num_sectors = 4 * GiB / 512 + 1 };
+	struct fix *f = *state;
+
+	fill(f, DISK);
+	assert_int_equal(ftruncate(f->fd, (off_t)(8 * GiB)), 0);
+	plug(f, (struct vm_disk){ .queues = 1 }, 1);
+	driver_start(&f->d, driver_features(&f->d), 1, QUEUE);
+	assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, &zero, 1), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(ranged(f, VIRTIO_BLK_T_DISCARD, &discard, 1), VIRTIO_BLK_S_IOERR);
+	check_pattern(f, 0, DISK);
+	check_works(f);
+}
+
 static void *reset_by_vcpu(void *arg)
 {
 	struct fix *f = arg;
@@ -306,7 +350,7 @@ static void a_thousand_errors(void **state)
 static void readonly_refuses(void **state)
 {
 	struct fix *f = *state;
-	struct virtio_blk_discard_write_zeroes r = { .num_sectors = 8 };
+	struct virtio_blk_discard_write_zeroes r = { .num_sectors = 8 }, none = { 0 };
 	struct buf b;
 
 	fill(f, DISK);
@@ -323,6 +367,9 @@ static void readonly_refuses(void **state)
 			VIRTIO_BLK_S_IOERR);
 		assert_int_equal(ranged(f, VIRTIO_BLK_T_DISCARD, &r, 1), VIRTIO_BLK_S_IOERR);
 		assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, &r, 1), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(ranged(f, VIRTIO_BLK_T_DISCARD, &none, 1), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, &none, 1),
+			VIRTIO_BLK_S_IOERR);
 		r.flags = VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
 		assert_int_equal(ranged(f, VIRTIO_BLK_T_WRITE_ZEROES, &r, 1), VIRTIO_BLK_S_IOERR);
 		r.flags = 0;
@@ -529,7 +576,9 @@ static const struct {
 	{ "g15 header in pieces, and cut short", split_headers },
 	{ "g15 no place for a status", no_place_for_a_status },
 	{ "g15 status in the data's last byte", status_eats_data },
+	{ "g09 more requests than there are slots", more_than_there_are_slots },
 	{ "g17 largest requests", largest_requests },
+	{ "g17 ranges longer than offered", ranges_longer_than_offered },
 	{ "g18 a thousand errors", a_thousand_errors },
 	{ "g20 a read-only disk stays as it is", readonly_refuses },
 	{ "h03 the format is never guessed", format_is_never_guessed },

@@ -132,6 +132,7 @@ static void message(struct subject *s, uint64_t m)
 /* What the guest has yet to be told does not grow with its asking. */
 static void messages_again_and_again(struct subject *s, uint64_t rounds)
 {
+	rounds = hostile_times(rounds, 100 * rounds);
 	for (uint64_t i = 0; i < rounds; i++) {
 		uint64_t mark = s->d->next;
 

@@ -4,6 +4,7 @@
  * at the wrong time, credit that lies, G17 and G18 connections without number, G11 resets with
  * streams open.
  */
+#include <sys/resource.h>
 #include "virtio/test/hostile.h"
 #include "virtio/test/hvsock_fix.h"
 
@@ -242,6 +243,72 @@ static void before_its_answer(struct subject *s, uint64_t op)
 	stream_is_over(s, fd);
 }
 
+/* Half of what would not be allowed: the other half is no excuse. */
+static void half_shutdown_before_its_answer(struct subject *s, uint64_t flags)
+{
+	struct fix *f = s->fix;
+	int fd;
+
+	fill_rx(f);
+	fd = client(f);
+	host_says(f, fd, "CONNECT 1024\n");
+	hears(f, OP(REQUEST));
+	says(f, f->h.src_port, 1024, OP(SHUTDOWN), (uint32_t)flags);
+	stream_is_over(s, fd);
+}
+
+/* Ports are given in a row: a guest can answer what it was not asked yet. */
+static void answer_before_the_request(struct subject *s, uint64_t unused UNUSED)
+{
+	struct fix *f = s->fix;
+	uint32_t port;
+	int fd = stream(s, &port);
+
+	close(fd);
+	hostile_restart(s); /* and no buffer for a request */
+	fd = client(f);
+	host_says(f, fd, "CONNECT 1024\n");
+	says(f, port + 1, 1024, OP(RESPONSE), 0);
+	assert_true(at_end(fd));
+	close(fd);
+	driver_turn(s->d);
+	hostile_restart(s);
+}
+
+static void data_of_type(struct subject *s, uint64_t type)
+{
+	struct fix *f = s->fix;
+	struct virtio_vsock_hdr h;
+	uint32_t port;
+	int fd = stream(s, &port);
+	char byte;
+
+	h = packet(f, port, 1024, OP(RW));
+	h.type = (uint16_t)type;
+	h.len = 4;
+	send_raw(f, &h, "four", 4);
+	assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) < 0);
+	hears(f, OP(RST));
+	assert_int_equal(f->h.type, type);
+	close(fd);
+	driver_turn(s->d);
+	hostile_restart(s);
+}
+
+static void service_by_type(struct subject *s, uint64_t type)
+{
+	struct fix *f = s->fix;
+	struct virtio_vsock_hdr h = packet(f, 99, 1000, OP(REQUEST));
+	int fd = service(f, 99);
+
+	fill_rx(f);
+	h.type = (uint16_t)type;
+	send_raw(f, &h, NULL, 0);
+	hears(f, OP(RST));
+	assert_true(accept(fd, NULL, NULL) < 0);
+	no_service(f, 99, fd);
+}
+
 static void while_open(struct subject *s, uint64_t op)
 {
 	uint32_t port;
@@ -307,6 +374,33 @@ static void more_than_its_credit(struct subject *s, uint64_t piece)
 	assert_int_equal(f->h.op, OP(RST));
 	assert_true(total < 2 * MiB);
 	assert_true(hostile_heap() < s->heap + HOSTILE_HEAP);
+	close(fd);
+	driver_turn(s->d);
+}
+
+/* What is stored for a slow host does not excuse data after a shutdown, although there is room. */
+static void stored_data_after_shutdown(struct subject *s, uint64_t unused UNUSED)
+{
+	static uint8_t data[4096];
+	uint32_t port, room = 0;
+	struct fix *f = s->fix;
+	int fd = stream(s, &port);
+
+	do { /* how much is that? */
+		writes(f, port, 1024, data, sizeof(data));
+		room += sizeof(data);
+		while (hears_any(f) && f->h.op != OP(RST))
+			;
+	} while (f->h.op != OP(RST));
+	close(fd);
+	fd = stream(s, &port);
+	for (uint32_t sent = 0; sent < room - HV_BUFFER / 2; sent += sizeof(data))
+		writes(f, port, 1024, data, sizeof(data));
+	while (hears_any(f))
+		assert_int_not_equal(f->h.op, OP(RST));
+	says(f, port, 1024, OP(SHUTDOWN), VIRTIO_VSOCK_SHUTDOWN_SEND);
+	writes(f, port, 1024, data, sizeof(data));
+	hears(f, OP(RST));
 	close(fd);
 	driver_turn(s->d);
 }
@@ -415,6 +509,35 @@ static void streams_without_end(struct subject *s, uint64_t rounds)
 	hostile_restart(s);
 }
 
+/* A service that takes them all: no more than HV_MAX_CONNS, and one comes again when one goes. */
+static void more_streams_than_there_may_be(struct subject *s, uint64_t rounds)
+{
+	struct rlimit files, more;
+	struct fix *f = s->fix;
+	int fd = service(f, 99);
+	unsigned open = 0;
+
+	assert_int_equal(listen(fd, 2 * HV_MAX_CONNS), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	more = (struct rlimit){ files.rlim_max, files.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &more), 0);
+	assert_true(files.rlim_max > 2 * HV_MAX_CONNS);
+	fill_rx(f);
+	for (uint64_t i = 0; i < rounds; i++) {
+		says(f, 99, (uint32_t)(1000 + i), OP(REQUEST), 0);
+		assert_true(hears_any(f));
+		open += f->h.op == OP(RESPONSE);
+	}
+	assert_int_equal(open, HV_MAX_CONNS);
+	says(f, 99, 1000, OP(RST), 0);
+	driver_turn(s->d);
+	says(f, 99, 999, OP(REQUEST), 0);
+	hears(f, OP(RESPONSE));
+	no_service(f, 99, fd);
+	hostile_restart(s);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
 static void same_stream_twice(struct subject *s, uint64_t unused UNUSED)
 {
 	struct fix *f = s->fix;
@@ -479,6 +602,15 @@ static const struct hostile_case cases[] = {
 	{ "g16 SHUTDOWN before the answer", IGNORED, before_its_answer, OP(SHUTDOWN) },
 	{ "g16 REQUEST before the answer", IGNORED, before_its_answer, OP(REQUEST) },
 	{ "g16 operation 99 before the answer", IGNORED, before_its_answer, 99 },
+	{ "g16 shutdown of one side before the answer", IGNORED, half_shutdown_before_its_answer,
+		VIRTIO_VSOCK_SHUTDOWN_SEND },
+	{ "g16 answer before the request", IGNORED, answer_before_the_request, 0 },
+	{ "g16 SEQPACKET data to a stream", IGNORED, data_of_type, VIRTIO_VSOCK_TYPE_SEQPACKET },
+	{ "g16 data of type 0xffff to a stream", IGNORED, data_of_type, 0xffff },
+	{ "g16 a service asked for as SEQPACKET", IGNORED, service_by_type,
+		VIRTIO_VSOCK_TYPE_SEQPACKET },
+	{ "g16 data after a shutdown, before it stored data", IGNORED, stored_data_after_shutdown,
+		0 },
 	{ "g16 REQUEST of an open stream", IGNORED, while_open, OP(REQUEST) },
 	{ "g16 RESPONSE to an open stream", IGNORED, while_open, OP(RESPONSE) },
 	{ "g16 operation 0 to an open stream", IGNORED, while_open, 0 },
@@ -505,6 +637,8 @@ static const struct hostile_case cases[] = {
 	{ "g09 requests nobody takes the answers of", IGNORED, requests_without_end, OP(REQUEST) },
 	{ "g09 data nobody takes the answers of", IGNORED, requests_without_end, OP(RW) },
 	{ "g18 200 streams to a service that does not answer", IGNORED, streams_without_end, 200 },
+	{ "g17 1100 streams to a service that takes all", IGNORED, more_streams_than_there_may_be,
+		1100 },
 	{ "g10 one stream twice", IGNORED, same_stream_twice, 0 },
 	{ "g11 reset with streams open", IGNORED, reset_with_streams, 10 },
 };

@@ -332,6 +332,9 @@ static void configuration_writes(void **state) /* G19 */
 	assert_memory_equal(f->toy->dev.config, before, TOY_WRITABLE);
 	assert_memory_equal(f->toy->dev.config + TOY_WRITABLE + 4, before + TOY_WRITABLE + 4,
 		sizeof(before) - TOY_WRITABLE - 4);
+	driver_reset(&f->d); /* a device that is not started is told nothing */
+	driver_config_set(&f->d, TOY_WRITABLE, ones, 4);
+	assert_int_equal(f->toy->config_writes, told);
 	f->toy->dev.config_writable_off = f->toy->dev.config_writable_len = 0; /* most devices */
 	driver_config_set(&f->d, 0, ones, 1);
 	f->toy->dev.config_writable_len = 16; /* nothing is written 8 bytes at a time */

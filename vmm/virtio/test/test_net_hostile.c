@@ -139,6 +139,7 @@ static void frame_in_pieces(struct subject *s, uint64_t unused UNUSED)
 
 static void many_bad_frames(struct subject *s, uint64_t rounds)
 {
+	rounds = hostile_times(rounds, 1000 * rounds);
 	for (uint64_t i = 0; i < rounds; i++)
 		frame_that_is_none(s, i % FRAME);
 }
@@ -200,7 +201,7 @@ static void network_says(struct subject *s, uint64_t len)
 }
 
 /* A frame for which the ring has not enough, whatever it gives: dropped, and the next comes. */
-static void frame_larger_than_the_ring(struct subject *s, uint64_t merged)
+static void frame_for_buffers(struct subject *s, bool merged, size_t len)
 {
 	struct fix *f = s->fix;
 	struct vring_used_elem e;
@@ -209,12 +210,22 @@ static void frame_larger_than_the_ring(struct subject *s, uint64_t merged)
 	for (unsigned i = 0; i < HOSTILE_RING; i++)
 		rx_buffer(f, RX, 500);
 	driver_kick(s->d, RX);
-	network_sends(f, 0, NET_FRAME_MAX);
+	network_sends(f, 0, len);
 	driver_turn(s->d);
 	assert_false(driver_take_used(s->d, RX, &e));
 	network_sends(f, 0, 300);
 	assert_true(driver_wait_used(s->d, RX, &e));
 	assert_int_equal(e.len, 300);
+}
+
+static void frame_larger_than_the_ring(struct subject *s, uint64_t merged)
+{
+	frame_for_buffers(s, merged, NET_FRAME_MAX);
+}
+
+static void frame_larger_than_its_buffer(struct subject *s, uint64_t len)
+{
+	frame_for_buffers(s, false, len);
 }
 
 /* control queue */
@@ -262,6 +273,33 @@ static void pairs_come_and_go(struct subject *s, uint64_t rounds)
 		s->d->next = mark;
 	}
 	hostile_restart(s);
+}
+
+/* Pairs are for drivers that negotiated them. */
+static void pairs_without_mq(struct subject *s, uint64_t pairs)
+{
+	driver_start(s->d, BIT(VIRTIO_NET_F_CTRL_VQ), s->kind->nqueues, HOSTILE_RING);
+	assert_int_equal(set_pairs(s->fix, 2, (uint16_t)pairs), VIRTIO_NET_ERR);
+	assert_int_equal(((struct fix *)s->fix)->n->active, 1);
+}
+
+/* As many descriptors as can be: of one byte each, so that a frame needs them all. */
+static void receive_buffers_of_bytes(struct subject *s, uint64_t pieces)
+{
+	struct buf b[QUEUE_MAX_SIZE];
+
+	assert_true(driver_negotiate(s->d, s->kind->features));
+	for (unsigned q = 0; q < s->kind->nqueues; q++)
+		assert_true(driver_queue_setup(s->d, q, QUEUE_MAX_SIZE));
+	driver_ok(s->d);
+	for (uint64_t i = 0; i < pieces; i++)
+		b[i] = (struct buf){ HOSTILE_DATA + i, 1, true };
+	for (unsigned i = 0; i < 16; i++)
+		driver_add_indirect(s->d, RX, b, (unsigned)pieces);
+	driver_kick(s->d, RX);
+	network_sends(s->fix, 0, 1500);
+	driver_turn(s->d);
+	assert_false(driver_needs_reset(s->d));
 }
 
 /* Queues of a pair that is not in use are not looked at. */
@@ -314,6 +352,8 @@ static const struct hostile_case cases[] = {
 	{ "h01 network sends a byte too few", IGNORED, network_says, FRAME - 1 },
 	{ "h01 frame larger than the ring", EITHER, frame_larger_than_the_ring, 1 },
 	{ "h01 frame larger than its one buffer", EITHER, frame_larger_than_the_ring, 0 },
+	{ "h01 frame a byte larger than its one buffer", EITHER, frame_larger_than_its_buffer,
+		501 },
 	{ "g16 command of 1 byte", IGNORED, command, COMMAND(1, MQ, 0, 2) },
 	{ "g16 command of 2 bytes", IGNORED, command, COMMAND(2, MQ, 0, 2) },
 	{ "g16 command of 3 bytes", IGNORED, command, COMMAND(3, MQ, 0, 2) },
@@ -331,6 +371,9 @@ static const struct hostile_case cases[] = {
 	{ "g15 command whose status is only to read", BROKEN, no_status, 1 },
 	{ "g15 command whose status has no byte", BROKEN, no_status, 2 },
 	{ "g11 pairs come and go 200 times", IGNORED, pairs_come_and_go, 200 },
+	{ "g01 pairs without MQ", EITHER, pairs_without_mq, 2 },
+	{ "g17 receive buffers of 200 bytes in 200 pieces", EITHER, receive_buffers_of_bytes, 200 },
+	{ "g17 receive buffers of 256 bytes in 256 pieces", EITHER, receive_buffers_of_bytes, 256 },
 	{ "g03 receive queue of an unused pair", IGNORED, unused_pair, 2 },
 	{ "g03 transmit queue of an unused pair", IGNORED, unused_pair, 3 },
 	{ "g11 reset with buffers taken ahead", IGNORED, reset_with_buffers_ahead, 0 },

@@ -53,6 +53,67 @@ static void next_without_its_flag(void **state)
 	assert_int_equal(pop(f), 1);
 }
 
+static void sizes_that_can_not_be(void **state)
+{
+	static const uint16_t sizes[] = { 0, 3, 7, 255, QUEUE_MAX_SIZE + 1, 2 * QUEUE_MAX_SIZE,
+		0x8000, 0xffff };
+	struct fix *f = *state;
+
+	enable(f, QUEUE_MAX_SIZE);
+	driver_alloc(&f->d, MiB, 16); /* more than any of them takes */
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct queue q = f->q;
+
+		q.size = sizes[i];
+		q.ready = false;
+		assert_int_equal(queue_enable(&q, &f->d.mem), -EINVAL);
+		assert_false(q.ready);
+	}
+}
+
+/* Not enabled yet, or not any more: whatever lies there, nothing is read or written. */
+static void a_queue_that_is_not_ready(void **state)
+{
+	struct fix *f = *state;
+	struct buf b = driver_in(&f->d, 8);
+	const struct vring_used *used = driver_ptr(&f->d, f->q.used);
+
+	driver_add(&f->d, 0, &b, 1);
+	f->q.ready = false;
+	assert_int_equal(pop(f), 0);
+	assert_true(queue_empty(&f->q, &f->d.mem));
+	queue_push(&f->q, &f->d.mem, 0, 8);
+	assert_int_equal(used->idx, 0);
+	assert_int_equal(used->ring[0].len, 0);
+	for (unsigned event_idx = 0; event_idx < 2; event_idx++) {
+		f->q.event_idx = event_idx;
+		assert_false(queue_want_kick(&f->q, &f->d.mem, true));
+		assert_false(queue_want_kick(&f->q, &f->d.mem, false));
+		assert_false(queue_want_irq(&f->q, &f->d.mem));
+	}
+	assert_int_equal(used->flags, 0);
+}
+
+/* Every head in its turn, three times round: entry and answer lie where the index says. */
+static void indices_wrap(void **state)
+{
+	struct fix *f = *state;
+	const struct vring_used *used = driver_ptr(&f->d, f->q.used);
+
+	for (uint16_t i = 0; i < SIZE; i++)
+		driver_desc(&f->d, 0, i, (struct vring_desc){ f->data, i, 0, 0 });
+	for (uint16_t i = 0; i < 3 * SIZE; i++) {
+		uint16_t head = (uint16_t)(i * 3 % SIZE);
+
+		driver_post(&f->d, 0, head);
+		assert_int_equal(pop(f), 1);
+		assert_int_equal(f->c.head, head);
+		queue_push(&f->q, &f->d.mem, head, i);
+		assert_int_equal(used->ring[i % SIZE].id, head);
+		assert_int_equal(used->ring[i % SIZE].len, i);
+	}
+}
+
 static void chains_that_loop(void **state)
 {
 	struct fix *f = *state;
@@ -370,6 +431,9 @@ int main(void)
 		H("g04", head_out_of_range),
 		H("g04", next_out_of_range),
 		H("g04", next_without_its_flag),
+		H("g02", sizes_that_can_not_be),
+		H("g02", a_queue_that_is_not_ready),
+		H("g09", indices_wrap),
 		H("g05", chains_that_loop),
 		H("g05", the_longest_chain),
 		H("g05", a_chain_too_long_over_two_tables),

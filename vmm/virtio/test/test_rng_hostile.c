@@ -90,6 +90,8 @@ static void end_while_a_request_waits(struct subject *s, uint64_t how)
 	for (unsigned i = 0; i < HOSTILE_RING - 1; i++)
 		driver_add(s->d, 0, &b, 1);
 	driver_kick(s->d, 0);
+	assert_in_range(driver_used_idx(s->d, 0), 1,
+		HOSTILE_RING / 2); /* a second's worth, and what time gives */
 	memset(p, 0, b.len);
 	if (how == 0)
 		driver_reset(s->d);
@@ -109,6 +111,7 @@ static void nothing_to_write(struct subject *s, uint64_t rounds)
 {
 	struct buf out = { HOSTILE_DATA, 4096, false };
 
+	rounds = hostile_times(rounds, 1000 * rounds);
 	for (uint64_t i = 0; i < rounds; i++)
 		ask(s->d, &out, 1, 0);
 }
