@@ -40,14 +40,13 @@ HOSTILE_TESTS := $(wildcard vmm/*/test/test_*_hostile.c)
 comma := ,
 empty :=
 space := $(empty) $(empty)
-mutants: export CC = $(NATIVE_CC) $(filter-out -MMD -MP -Werror,$(NATIVE_CFLAGS))
-mutants: export LINK = $(NATIVE_CC) -fsanitize=$(SAN) -pthread
+mutants: export CC = $(filter-out $(IN_TOOLS),$(NATIVE_CC)) $(filter-out -MMD -MP -Werror,$(NATIVE_CFLAGS))
+mutants: export LINK = $(filter-out $(IN_TOOLS),$(NATIVE_CC)) -fsanitize=$(SAN) -pthread
 mutants: export LIBS = $(NEUTRAL_LIBS)
-mutants: export IN_TOOLS := $(IN_TOOLS)
 mutants: export EVERY ?=
 mutants: export TESTS = $(foreach t,$(HOSTILE_TESTS),$(t:$(dir $(t))test_%_hostile.c=%)=$(subst $(space),$(comma),$(strip $(t) $(NEUTRAL_SOURCES) $($(t)_EXTRA))))
 mutants: $(HOSTILE_TESTS:%.c=$(O)/native/%)
-	@$(CHECKS)/mutants $(O) $(M)
+	@$(IN_TOOLS) python3 $(CHECKS)/mutants $(O) $(M)
 #: make mutants    the hostile cases, counted; and that each check they are about is missed when it is switched off
 
 check:

@@ -21,7 +21,6 @@
 #include "virtio/test/driver.h"
 
 #define HOSTILE_QUEUES 8
-#define HOSTILE_RING   16	   /* entries of each queue */
 #define HOSTILE_HEAP   (512 * KiB) /* what a case may cost the monitor while it lasts */
 #define HOSTILE_SLACK  KiB	   /* and afterwards: what the C library keeps of a thread */
 #define HOSTILE_USED                                                                               \
@@ -30,6 +29,12 @@
 /* RAM that no driver_alloc() reaches: a buffer to point at, and indirect tables. */
 #define HOSTILE_DATA  (DRIVER_RAM_END - 256 * KiB)
 #define HOSTILE_TABLE (DRIVER_RAM_END - 128 * KiB)
+
+#define HOSTILE_RAM	  DRIVER_RAM
+#define HOSTILE_RAM_END	  DRIVER_RAM_END
+#define HOSTILE_HOLE	  DRIVER_RAM2
+#define HOSTILE_REGISTERS DRIVER_GPA
+#define HOSTILE_RING	  16 /* entries of each queue */
 
 enum outcome {
 	IGNORED, /* the device works on, without a reset */
