@@ -51,13 +51,13 @@ static inline int hostile_run(struct hostile_list *l, const char *group)
 	return failed;
 }
 
-/* What malloc() has given and not got back, where a sanitizer counts it; else 0. */
+/* What malloc() has given and not got back, where AddressSanitizer counts it; else 0. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+void __asan_init(void) __attribute__((weak));
 
 static inline size_t hostile_heap(void)
 {
-	return __sanitizer_get_current_allocated_bytes ? __sanitizer_get_current_allocated_bytes()
-						       : 0;
+	return __asan_init ? __sanitizer_get_current_allocated_bytes() : 0;
 }
 
 /* How often something is done again and again: the full count where SOAK is in the environment. */
