@@ -10,6 +10,22 @@ PROGRAM_NAMES += jail-try
 jail-try_SOURCES := integration/stories/jail/try.c vmm/jail/filter.c $(wildcard vmm/core/*.c vmm/block/*.c)
 jail-try_LIBS := -luring
 
+# The hostile guest: a kernel of its own, beside the programs so that stories find it there.
+EVIL := integration/evil-guest
+EVIL_CFLAGS := -std=gnu11 -g -O2 -ffreestanding -fno-pic -mcmodel=medany -march=rv64imac -mabi=lp64 -mno-relax -Ivmm -I$(EVIL) $(WARN)
+EVIL_OBJECTS := $(patsubst %,$(O)/evil-guest/%.o,$(basename $(notdir $(wildcard $(EVIL)/*.c $(EVIL)/*.S))))
+$(O)/evil-guest/%.o: $(EVIL)/%.c $(EVIL)/evil.h vmm/virtio/test/hostile_rows.h | $(PREPARED)
+	$(if $(Q),@echo "  CC   $<")
+	@mkdir -p $(@D)
+	$(Q)$(RV_CC) $(EVIL_CFLAGS) -c -o $@ $<
+$(O)/evil-guest/start.o: $(EVIL)/start.S | $(PREPARED)
+	@mkdir -p $(@D)
+	$(Q)$(RV_CC) $(EVIL_CFLAGS) -c -o $@ $<
+$(O)/riscv64/evil-guest: $(EVIL_OBJECTS) $(EVIL)/evil.lds
+	$(if $(Q),@echo "  LD   $@")
+	$(Q)$(IN_TOOLS) ld.lld-19 -T $(EVIL)/evil.lds --oformat=binary -o $@ $(EVIL_OBJECTS) && chmod +x $@
+PROGRAMS += $(O)/riscv64/evil-guest
+
 .PHONY: demo bench bench-modes bench-pods soak matrix
 demo: programs image
 	$(Q)integration/demo/run
