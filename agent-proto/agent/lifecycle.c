@@ -10,6 +10,7 @@
 #include "agent/cgroup.h"
 #include "agent/device.h"
 #include "agent/hooks.h"
+#include "agent/readonly.h"
 #include "agent/oom.h"
 #include "agent/sandbox.h"
 #include "agent/spec.h"
@@ -52,7 +53,8 @@ static int translate(struct operation *op, json_t **config, struct err *err)
 	rc = spec_config(config, request->oci, &place, err);
 	if (rc)
 		return rc == -EINVAL ? TTRPC_INVALID_ARGUMENT : rc;
-	if (*s->hooks)
+	rc = readonly_keep(*config, err);
+	if (!rc && *s->hooks)
 		rc = hooks_add(*config, s->hooks, err);
 	return rc ? rc : spec_set_sysctls(request->oci, &place, err);
 }

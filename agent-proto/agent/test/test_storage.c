@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 
+#include "agent/readonly.h"
 #include "agent/storage_driver.h"
 
 struct request {
@@ -161,7 +162,7 @@ static void local_directory(void **state)
 static void binds(void **state)
 {
 	struct bed *b = *state;
-	struct request dir, file;
+	struct request dir, file, fixed;
 	struct statvfs fs;
 
 	assert_int_equal(mkdir(bed_path(b, "from"), 0755), 0);
@@ -172,18 +173,52 @@ static void binds(void **state)
 	option(&dir, "ro");
 	option(&dir, "nosuid");
 	request_init(&file, b, "bind", bed_path(b, "from/a"), "bind", "x/file");
+	request_init(&fixed, b, "bind", bed_path(b, "from/a"), "bind", "x/fixed");
+	option(&fixed, "ro");
 	add_ok_(b, "c1", &dir);
 	add_ok_(b, "c1", &file);
+	add_ok_(b, "c1", &fixed);
 	bed_content(bed_path(b, "run/x/dir/a"), "text");
 	bed_content(bed_path(b, "run/x/file"), "text");
 	assert_int_equal(statvfs(dir.mount_point, &fs), 0);
 	assert_int_equal(fs.f_flag & (ST_RDONLY | ST_NOSUID), ST_RDONLY | ST_NOSUID);
 	assert_int_equal(statvfs(file.mount_point, &fs), 0);
 	assert_int_equal(fs.f_flag & ST_RDONLY, 0);
+	assert_int_equal(statvfs(fixed.mount_point, &fs), 0);
+	assert_int_equal(fs.f_flag & ST_RDONLY, ST_RDONLY);
 	storages_remove(b->a.storages, "c1");
 	assert_int_equal(access(dir.mount_point, F_OK), -1);
 	assert_int_equal(access(file.mount_point, F_OK), -1);
 	bed_content(bed_path(b, "from/a"), "text");
+}
+
+/* As crun will see them: by the source, whatever the container's options say. */
+static void what_is_readonly_stays_so(void **state)
+{
+	struct bed *b = *state;
+	struct request r;
+	json_t *config, *mounts, *want;
+
+	assert_int_equal(mkdir(bed_path(b, "from"), 0755), 0);
+	request_init(&r, b, "bind", bed_path(b, "from"), "bind", "fixed");
+	option(&r, "ro");
+	add_ok_(b, "c1", &r);
+	config = json_pack("{s:[{s:s,s:s,s:[s,s]},{s:s,s:s,s:[s]},{s:s,s:s},{s:s,s:s,s:[s]}]}",
+		"mounts", "type", "bind", "source", r.mount_point, "options", "rbind", "rw", "type",
+		"bind", "source", bed_path(b, "from"), "options", "rbind", "type", "proc", "source",
+		r.mount_point, "type", "bind", "source", "/nowhere", "options", "bind");
+	assert_int_equal(readonly_keep(config, &b->err), 0);
+	mounts = json_object_get(config, "mounts");
+	want = json_pack("[[s,s,s],[s],n,[s]]", "rbind", "rw", "ro", "rbind", "bind");
+	for (size_t i = 0; i < json_array_size(want); i++) {
+		json_t *options = json_object_get(json_array_get(mounts, i), "options");
+
+		assert_true(options ? json_equal(options, json_array_get(want, i))
+				    : json_is_null(json_array_get(want, i)));
+	}
+	json_decref(want);
+	json_decref(config);
+	storages_remove(b->a.storages, "c1");
 }
 
 static void users_are_counted(void **state)
@@ -556,6 +591,7 @@ int main(void)
 		TEST(memory_of_a_group),
 		TEST(local_directory),
 		TEST(binds),
+		TEST(what_is_readonly_stays_so),
 		TEST(users_are_counted),
 		TEST(overlays),
 		TEST(a_failure_undoes_what_came_before),
