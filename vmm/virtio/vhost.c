@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/vhost.h>
 #include <linux/virtio_ring.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -143,13 +144,28 @@ static void ring_failed(struct watch *w, uint32_t events UNUSED)
 	virtio_unlock(dev);
 }
 
+/* The kernel makes a thread for it, which a signal that is pending forbids: Linux 6.12 then says
+ * ENOMEM. A vCPU, which starts devices, may be kicked at any moment.
+ * syscall(loop,vcpu): rt_sigprocmask: no signal disturbs a device's start */
+static int set_owner(struct vhost *v)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = vhost_call(v, VHOST_SET_OWNER, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
 static int start(struct vhost *v, struct virtio_dev *dev, unsigned first, unsigned n)
 {
 	uint64_t features = dev->acked & v->features;
 	int rc = 0;
 
 	if (!v->owned)
-		rc = vhost_call(v, VHOST_SET_OWNER, NULL);
+		rc = set_owner(v);
 	if (rc)
 		return rc;
 	v->owned = true;

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/vhost.h>
 #include <linux/virtio_vsock.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -27,6 +29,7 @@ static struct {
 	int kick[2], call[2], err[2];
 	uint16_t left_at[2]; /* what VHOST_GET_VRING_BASE answers */
 	int running;
+	sigset_t blocked; /* while it makes its thread */
 } kernel;
 
 static void table(const struct vhost_memory *m)
@@ -55,6 +58,9 @@ static int fake_call(int fd UNUSED, unsigned long request, void *arg)
 	if (request == kernel.fails)
 		return -kernel.error;
 	switch (request) {
+	case VHOST_SET_OWNER:
+		pthread_sigmask(SIG_SETMASK, NULL, &kernel.blocked);
+		break;
 	case VHOST_GET_FEATURES:
 		*(uint64_t *)arg = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
 			BIT(VIRTIO_VSOCK_F_SEQPACKET);
@@ -156,11 +162,15 @@ static void start_tells_everything_in_order(void **state UNUSED)
 		VHOST_SET_VRING_ADDR, VHOST_SET_VRING_ERR, VHOST_SET_VRING_CALL,
 		VHOST_SET_VRING_KICK, VHOST_VSOCK_SET_RUNNING };
 	struct driver d;
+	sigset_t now;
 
 	plug(&d);
 	kernel.calls = 0;
 	driver_start(&d, BIT(VIRTIO_RING_F_EVENT_IDX), 3, RING);
 	told(order, ARRAY_SIZE(order));
+	pthread_sigmask(SIG_SETMASK, NULL, &now);
+	assert_int_equal(sigismember(&kernel.blocked, SIGRTMIN), 1);
+	assert_int_equal(sigismember(&now, SIGRTMIN), 0);
 	assert_int_equal(kernel.features, BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX));
 	assert_memory_equal(kernel.memory,
 		((uint64_t[]){ DRIVER_RAM, DRIVER_RAM_SIZE, (uintptr_t)d.ram, DRIVER_RAM2,
