@@ -1,11 +1,13 @@
 # what: the sandbox: what is left to a monitor (golden listings), every system call that is on no list kills, rings, the opener, kill -9
 # timeout: 300
-# by-name: not yet seen to pass
+# by-name: a monitor was killed once on a busy host, for an mmap in a vCPU thread
 . "$TOP/lib/told.sh"
 
-# every other number in each kind of thread, ioctl requests, executable mappings
+# every number that is on no list in each kind of thread (every tenth without $SOAK), ioctl requests, executable mappings
+every=10
+[ -z "$SOAK" ] || every=1
 for kind in loop vcpu worker opener; do
-	expect "killed-$kind" eval "jail-try $kind >try.$kind || { cat try.$kind; false; }"
+	expect "killed-$kind" eval "jail-try $kind $every >try.$kind || { cat try.$kind; false; }"
 	figure "killed_$kind" sampan "$(sed -n 's/.*: \([0-9]*\) killed.*/\1/p' "try.$kind")" calls
 done
 expect ring eval 'jail-try ring . >try.ring || { cat try.ring; false; }'
@@ -32,8 +34,8 @@ exec 7<&- 8<&-
 guest_says all 90 up
 "$STORY/listing" "$(cat all.pid)" >listing-run
 expect listing-run alike golden-run listing-run
-opener=$(pgrep -P "$(cat all.pid)")
-"$STORY/listing" "$opener" >listing-opener
+opener=$(pgrep -P "$(cat all.pid)") || ps
+"$STORY/listing" "${opener:?there is none}" >listing-opener
 expect listing-opener alike golden-opener listing-opener
 
 # kill -9: nothing is left, and the same names can be had again at once
@@ -54,7 +56,7 @@ expect kill-9-leaves-nothing nothing_left
 again() { # NAME ARGS...: a machine that runs, and its status
 	name=$1
 	shift
-	"$@" run $jail --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" --mem 64M --disk quiet,ro --console "file:$name.console" --append "console=ttyS0 quiet" \
+	"$@" run $jail --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" --mem 64M --disk quiet,ro,id=script --console "file:$name.console" --append "console=ttyS0 quiet" \
 		$more </dev/null >"$name.out" 2>"$name.err" &
 	echo $! >"$name.pid"
 	guest_says "$name" 90 up
@@ -94,7 +96,7 @@ echo 10000 >/proc/sys/user/max_user_namespaces
 qmp() { printf '{"execute":"qmp_capabilities"}\n%s\n' "$1" | socat -t 3 - UNIX-CONNECT:sv.sock | tail -n 1; }
 add() { qmp "{\"execute\":\"blockdev-add\",\"arguments\":{\"driver\":\"raw\",\"node-name\":\"$1\",\"read-only\":${3:-false},\"file\":{\"driver\":\"file\",\"filename\":\"$2\"}}}"; }
 SAMPAN_JAIL=1 SAMPAN_UID=4321 sampan-stratovirt -machine microvm -smp 1 -m 64 -kernel "$KERNEL" -initrd "$GUEST/initrd.gz" -append "console=ttyS0 quiet" \
-	-qmp "unix:$WORK/sv.sock,server,nowait" -drive "id=q,file=quiet,readonly=on" -device virtio-blk-device,drive=q,id=vq -serial file:sv.console \
+	-qmp "unix:$WORK/sv.sock,server,nowait" -drive "id=q,file=quiet,readonly=on" -device virtio-blk-device,drive=q,id=vq,serial=script -serial file:sv.console \
 	-disable-seccomp </dev/null >sv.out 2>sv.err &
 echo $! >sv.pid
 guest_says sv 90 up

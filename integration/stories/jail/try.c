@@ -1,11 +1,11 @@
 /*
- * jail-try KIND | ring DIRECTORY: tries what the sandbox forbids, on the kernel it runs on.
+ * jail-try KIND [EVERY] | ring DIRECTORY: tries what the sandbox forbids, on the kernel it runs on.
  *
- * KIND: a child for each system call number puts on the list of that kind of thread and makes the
- * call; so for ioctl requests, and for mappings that can be executed. What is not on the list must
- * kill it by SIGSYS before the call returns, what is on it must not. ring: a disk's io_uring must
- * refuse what a disk does not need, and do what it does. One line for each fault, then a summary;
- * status 1 if there was any.
+ * KIND: a child for each system call number (or every EVERYth) puts on the list of that kind of
+ * thread and makes the call; so for ioctl requests, and for mappings that can be executed. What is
+ * not on the list must kill it by SIGSYS before the call returns, what is on it must not. ring: a
+ * disk's io_uring must refuse what a disk does not need, and do what it does. One line for each
+ * fault, then a summary; status 1 if there was any.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -50,6 +50,7 @@ struct call {
 
 struct trial {
 	enum jail_kind kind;
+	long every;
 	bool *alive; /* shared with the child: the call has returned */
 	unsigned killed, passed, faults;
 };
@@ -122,7 +123,7 @@ static void try_numbers(struct trial *t)
 {
 	static const long far[] = { 1023, 1024, 4095, 0xffff, 0x40000000, 0x7fffffff, -1 };
 
-	for (long n = 0; n < NUMBERS; n++)
+	for (long n = 0; n < NUMBERS; n += t->every)
 		if (!listed(t, n))
 			expect(t, &(struct call){ .number = n }, true, "not listed");
 	for (size_t i = 0; i < ARRAY_SIZE(far); i++)
@@ -181,7 +182,7 @@ static void try_requests(struct trial *t)
 		}
 	for (size_t i = 0; i < ARRAY_SIZE(wicked); i++)
 		try_request(t, SYS_ioctl, wicked[i]);
-	for (unsigned i = 0; i < RANDOM; i++) {
+	for (unsigned i = 0; i < RANDOM / t->every; i++) {
 		random = random * UINT64_C(6364136223846793005) + 1;
 		try_request(t, SYS_ioctl, random >> 32);
 	}
@@ -206,9 +207,9 @@ static void try_rest(struct trial *t)
 	expect(t, &signal, true, "another process");
 }
 
-static int try_kind(enum jail_kind kind)
+static int try_kind(enum jail_kind kind, long every)
 {
-	struct trial t = { .kind = kind };
+	struct trial t = { .kind = kind, .every = every > 0 ? every : 1 };
 
 	t.alive = mmap(NULL, sizeof(*t.alive), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		-1, 0);
@@ -315,9 +316,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "ring"))
 		return try_ring(argv[2]);
-	for (enum jail_kind kind = 0; argc == 2 && kind < JAIL_KINDS; kind++)
+	for (enum jail_kind kind = 0; (argc == 2 || argc == 3) && kind < JAIL_KINDS; kind++)
 		if (!strcmp(argv[1], jail_kind_name(kind)))
-			return try_kind(kind);
-	fprintf(stderr, "usage: jail-try loop|vcpu|worker|opener, jail-try ring DIRECTORY\n");
+			return try_kind(kind, argc == 3 ? strtol(argv[2], NULL, 10) : 1);
+	fprintf(stderr,
+		"usage: jail-try loop|vcpu|worker|opener [EVERY], jail-try ring DIRECTORY\n");
 	return 2;
 }
