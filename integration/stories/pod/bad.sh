@@ -8,9 +8,9 @@ refused_pod() {
 	released idle && return $refused_status
 }
 
-# not_started PATTERN NAME: the container NAME of pod bad does not start, or is not even created
+# not_started POD PATTERN NAME: the container NAME of that pod does not start, or is not even created
 not_started() {
-	fails "$1" run_in "$(cat bad.pod)" bad "$2"
+	fails "$2" run_in "$(cat "$1.pod")" "$1" "$3"
 }
 
 pod_bad() {
@@ -21,7 +21,7 @@ pod_bad() {
 
 	sed 's|"/bin/sh", "-c", .*"|"/no/such/program"|' bad.json >missing.json
 	sed -i 's/"name": "bad"/"name": "missing"/' missing.json
-	expect no-program not_started '/no/such/program.*\(no such file\|No such file\|not found\)' missing
+	expect no-program not_started bad '/no/such/program.*\(no such file\|No such file\|not found\)' missing
 	container_image=localhost/misnamed:1
 	container misnamed ''
 	sed -i 's|"command".*\]|"command": [ "/pause" ]|' misnamed.json
@@ -29,10 +29,10 @@ pod_bad() {
 	container_image=localhost/absent:1
 	container absent ''
 	container_image=localhost/busybox:1
-	expect no-image not_started 'absent:1.*not found' absent
+	expect no-image not_started bad 'absent:1.*not found' absent
 	expect foreign-image foreign_image
 	sed 's|"log_path"|"working_dir": "/etc/passwd", "log_path"|; s/"name": "bad"/"name": "nowhere"/' bad.json >nowhere.json
-	expect no-directory not_started 'etc/passwd.*\([Nn]ot a directory\)' nowhere
+	expect no-directory not_started bad 'etc/passwd.*\([Nn]ot a directory\)' nowhere
 	full_disk
 	expect still-alive says alive inside "$(cat bad.container)" echo alive
 	expect bad-remove remove bad
@@ -45,13 +45,13 @@ foreign_image() {
 	container_image=localhost/foreign:1
 	container foreign ''
 	container_image=localhost/busybox:1
-	not_started 'no match for platform\|not found\|mismatched' foreign
+	not_started bad 'no match for platform\|not found\|mismatched' foreign
 }
 
 # runc's start has succeeded by the time that its program can't be executed
 wrong_program() {
 	case $RUNTIME in
-	sampan*) not_started '[Ee]xec format error' misnamed ;;
+	sampan*) not_started bad '[Ee]xec format error' misnamed ;;
 	*)
 		wrong=$(run_in "$(cat bad.pod)" bad misnamed) && becomes 20 CONTAINER_EXITED container_is "$wrong" state &&
 			output_has '[Ee]xec format error' cri logs "$wrong"
@@ -67,7 +67,7 @@ full_disk() {
 	dd if=/dev/zero of="$fill.last" bs=4k 2>/dev/null
 	expect disk-full fails 'No space left' inside "$(cat bad.container)" dd if=/dev/zero of=/new bs=1M count=1
 	container late 'exec sleep 1000'
-	expect disk-full-create not_started 'no space left\|No space left' late
+	expect disk-full-create not_started bad 'no space left\|No space left' late
 	rm -f "$fill" "$fill.more" "$fill.last"
 	expect disk-freed inside "$(cat bad.container)" dd if=/dev/zero of=/new bs=1M count=1
 }

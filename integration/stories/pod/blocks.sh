@@ -28,9 +28,30 @@ pod_run() {
 	expect ctr-kill ctr tasks kill -s KILL task
 	expect ctr-delete becomes 10 '' ctr_deleted
 	ctr containers delete task
+	run_logged
 	rm -rf /etc/sampan
 	expect ctr-released released idle
 }
+
+# Output that a program gets; and how a container ended, which is known when its shim is gone.
+# shellcheck disable=SC2046 # numbers
+run_logged() {
+	printf '#!/bin/sh\n{ echo "$CONTAINER_ID $1"; cat <&3; } >"$2"\n' >logger.sh
+	chmod +x logger.sh
+	ctr events >events 2>&1 &
+	listening=$!
+	ctr run -d --log-uri "binary://$WORK/logger.sh?to=$WORK/logged" --runtime "$task_runtime" localhost/busybox:1 task sh -c 'echo out; exit 7'
+	expect ctr-stopped becomes 20 STOPPED task_status
+	expect ctr-logger says 'task to
+out' cat logged
+	kill -9 $(named containerd-shim)
+	expect ctr-cleaned becomes 20 '' ctr tasks ls -q
+	expect ctr-exit-kept output_has '/tasks/delete .*"container_id":"task".*"exit_status":7' cat events
+	kill $listening
+	wait $listening 2>/dev/null
+	ctr containers delete task
+}
+task_status() { ctr tasks ls | awk '$1 == "task" { print $3 }'; }
 ctr_deleted() { ctr tasks delete task >/dev/null 2>&1 || true; ctr tasks ls -q; }
 
 first_line() { cri logs "$1" | head -n 1; }

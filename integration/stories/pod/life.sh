@@ -102,7 +102,11 @@ life_streams() {
 	expect tty python3 "$STORY/terminal" 'stty size; tty; exit 6' '30 100.*/dev/pts/0.*exit code 6' $client exec -i -t "$first" sh
 	expect logs says 'hi' out_of cri logs "$first"
 	expect logs-stderr says 'err' err_of cri logs "$first"
+	port_forwarded
+}
 
+# what listens on the guest's loopback is reached
+port_forwarded() {
 	$client port-forward "$life" 18080:8080 >forward.log 2>&1 &
 	forward=$!
 	expect port-forward becomes 10 'from the host' wget -q -T 20 -O - http://127.0.0.1:18080/file

@@ -1,0 +1,62 @@
+# smoke.sh: what "make check" shows of pods, with each containerd: a pod of two containers from runp to rmp, one whose monitor or shim is
+# killed and the same pod again, and what can't run. Sourced by the story.
+
+pod_smoke() {
+	mkdir -p data
+	echo "from the host" >data/file
+	pod smoke
+	container smoke 'echo hi; httpd -p 127.0.0.1:8080 -h /data; trap "echo ending; exit 0" TERM; while :; do sleep 0.2; done' \
+		', "envs": [ { "key": "FOO", "value": "bar" } ],
+		"mounts": [ { "container_path": "/data", "host_path": "'"$WORK/data"'", "readonly": true } ]'
+	container beside 'wget -q -O - http://127.0.0.1:8080/file; exit 7'
+	step=$(now)
+	expect launch launch smoke
+	figure smoke launch "$(since "$step")" s
+	smoke_inside
+	smoke_killed
+	expect again launch smoke
+	smoke_ends
+	case $RUNTIME in sampan*) smoke_refused ;; esac
+	expect released released idle
+}
+
+smoke_inside() {
+	first=$(cat smoke.container) life=$(cat smoke.pod)
+	expect exec says 'bar smoke' inside "$first" sh -c 'echo $FOO $(hostname)'
+	expect exec-code fails 'exited with 3' inside "$first" sh -c 'exit 3'
+	expect exec-missing fails '/no/such/program.*not found' inside "$first" /no/such/program
+	expect stdin says 'one line' sent 'one line' cri exec -i "$first" cat
+	expect logs says hi out_of cri logs "$first"
+	expect gateway inside "$first" ping -c 1 -W 10 10.88.0.1
+	expect volume-ro fails 'Read-only' inside "$first" touch /data/new
+	beside=$(run_in "$life" smoke beside) || case_fail beside
+	expect beside-ends ends "$beside" 20 7 Error
+	expect beside-says says 'from the host' out_of cri logs "$beside"
+	port_forwarded
+}
+
+# containerd 1 is shown the monitor's end, containerd 2 the shim's
+smoke_killed() {
+	case $RUNTIME$generation in sampan1) kill_now monitor ;; *) kill_now shim ;; esac
+	expect killed becomes 20 CONTAINER_EXITED container_is "$first" state
+	expect killed-pod becomes 20 SANDBOX_NOTREADY pod_is "$life" state
+	expect killed-rmp cri rmp -f "$life"
+	expect killed-released released idle
+}
+
+smoke_ends() {
+	first=$(cat smoke.container)
+	container missing ''
+	sed -i 's|"command".*\]|"command": [ "/no/such/program" ]|' missing.json
+	expect no-program not_started smoke '/no/such/program.*\(no such file\|No such file\|not found\)' missing
+	expect stop cri stop --timeout 10 "$first"
+	expect stopped ends "$first" 10 0 Completed
+	expect last-words output_has '^ending' cri logs "$first"
+	expect rmp remove smoke
+}
+
+smoke_refused() {
+	sampan_config kernel '"/no/such/kernel"'
+	expect no-kernel refused_pod smoke '/no/such/kernel.*No such file'
+	sampan_config
+}
