@@ -129,17 +129,18 @@ life_resources() {
 life_second() {
 	mkdir -p out
 	chmod 777 out
-	container second 'id; cat /data/file; echo err >&2; echo w >/out/new; touch /new; wget -q -O - http://127.0.0.1:8080/file; grep Cap[EB] /proc/self/status; exit 7' \
+	container second 'id; cat /data/file; echo err >&2; echo w >/out/new; touch /new; wget -q -O - http://127.0.0.1:8080/file; grep -e Cap[EB] -e ^Seccomp: /proc/self/status; exit 7' \
 		', "mounts": [ { "container_path": "/data", "host_path": "'"$WORK/data"'", "readonly": true }, { "container_path": "/out", "host_path": "'"$WORK/out"'" } ],
 		"linux": { "security_context": { "run_as_user": { "value": 1000 }, "run_as_group": { "value": 1000 }, "supplemental_groups": [ 2000 ],
-		"readonly_rootfs": true, "no_new_privs": true, "capabilities": { "drop_capabilities": [ "ALL" ], "add_capabilities": [ "NET_BIND_SERVICE" ] } } }'
+		"readonly_rootfs": true, "no_new_privs": true, "seccomp": { "profile_type": 0 }, "capabilities": { "drop_capabilities": [ "ALL" ], "add_capabilities": [ "NET_BIND_SERVICE" ] } } }'
 	second=$(run_in "$life" life second) || case_fail second
 	expect second-ends ends "$second" 30 7 Error
 	expect second-says says 'uid=1000 gid=1000 groups=1000,2000
 from the host
 from the host
 CapEff:	0000000000000000
-CapBnd:	0000000000000400' out_of cri logs "$second"
+CapBnd:	0000000000000400
+Seccomp:	2' out_of cri logs "$second"
 	expect second-ro output_has '/new: Read-only file system' cri logs "$second"
 	expect second-wrote says w cat out/new
 	expect second-rm cri rm "$second"
