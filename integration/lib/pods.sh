@@ -91,6 +91,7 @@ pods_up() {
 	fi
 	pods_network
 	[ -e scratch.ext4 ] || { truncate -s 64M scratch.ext4 && /sbin/mke2fs -q -t ext4 -O ^has_journal scratch.ext4; }
+	rm -rf logs # containerd adds to what is there
 	mkdir -p "$pods_disk/$1" /etc/cni logs
 	containerd_config "$1" >containerd.toml
 	containerd_start || return 1
@@ -135,11 +136,12 @@ pods_abandon() {
 	rm -rf /run/netns/* "${pods_disk:?}"
 }
 
-# sampan_config [KEY VALUE]...: the shim's configuration, in sampan.json
+# sampan_config [KEY VALUE]...: the shim's configuration, in sampan.json; these come in place of the usual ones
 sampan_config() {
-	cat >sampan.json <<-EOF
-		{ "kernel": "$KERNEL", "initrd": "$IMAGE/sampan-guest.initrd", "boot_timeout": $((60 * PATIENCE)), "call_timeout": $((60 * PATIENCE)) $(while [ $# -gt 1 ]; do printf ', "%s": %s' "$1" "$2"; shift 2; done) }
-	EOF
+	set -- kernel "\"$KERNEL\"" initrd "\"$IMAGE/sampan-guest.initrd\"" boot_timeout $((60 * PATIENCE)) call_timeout $((60 * PATIENCE)) "$@"
+	while [ $# -gt 1 ]; do echo "$1 $2"; shift 2; done | awk '
+		{ key = $1; sub(/^[^ ]* /, ""); value[key] = $0 }
+		END { printf "{"; for (key in value) printf "%s \"%s\": %s", n++ ? "," : "", key, value[key]; print " }" }' >sampan.json
 }
 
 # --- what is asked for -------------------------------------------------------------------------------------------------
