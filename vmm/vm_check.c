@@ -83,7 +83,7 @@ static void trace_step(void *arg, const char *step, int rc)
 	const struct report *r = arg;
 
 	tell(r, rc ? 0 : 1, "interrupt mode step", "%s%s%s", step, rc ? ": " : "",
-		rc ? strerror(-rc) : "");
+		rc ? err_text(-rc) : "");
 }
 
 /* One interrupt mode, in a machine of its own: a mode once chosen can't be undone. */
@@ -160,7 +160,7 @@ static void check_open(const struct report *r, const char *what, const char *pat
 	AUTO_FD fd = open(path, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
-		tell(r, 0, what, "%s: %s", path, strerror(errno));
+		tell(r, 0, what, "%s: %s", path, err_text(errno));
 	else
 		tell(r, 1, what, "%s", path);
 }
@@ -171,7 +171,7 @@ static void check_uring(const struct report *r)
 	int rc = io_uring_queue_init(2, &ring, 0);
 
 	if (rc)
-		tell(r, 0, "io_uring", "%s: disks use threads", strerror(-rc));
+		tell(r, 0, "io_uring", "%s: disks use threads", err_text(-rc));
 	else
 		io_uring_queue_exit(&ring), tell(r, 1, "io_uring", "disks use it");
 }

@@ -25,7 +25,7 @@ static void set_irq(void *arg, bool level)
 	int rc = d->vm->irqchip ? irqchip_set_level(d->vm->irqchip, d->irq, level) : 0;
 
 	if (rc)
-		log_limited(&d->vm->limit, "%s: set its interrupt line: %s", d->id, strerror(-rc));
+		log_limited(&d->vm->limit, "%s: set its interrupt line: %s", d->id, err_text(-rc));
 }
 
 static void uart_bus_read(void *arg, uint64_t off, void *data, unsigned len)
@@ -148,7 +148,7 @@ static void host_lower(void *ctx, uint64_t gpa)
 	if (vm->irqchip &&
 		irqchip_set_level(vm->irqchip,
 			IRQ_VIRTIO + (unsigned)((gpa - MAP_VIRTIO) / MAP_VIRTIO_STRIDE), false))
-		log_limited(&vm->limit, "lower a virtio interrupt line: %s", strerror(errno));
+		log_limited(&vm->limit, "lower a virtio interrupt line: %s", err_text(errno));
 }
 
 /* Plugs dev, made by a constructor, into the next slot. Takes it over, also on failure. */

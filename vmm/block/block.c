@@ -176,7 +176,7 @@ static int start_backend(struct block *b, enum block_io io, const char *name, st
 			return 0;
 		if (io == BLOCK_IO_URING)
 			return fail(err, rc, "use io_uring for disk %s", name);
-		log_info("disk %s: no io_uring (%s), threads instead", name, strerror(-rc));
+		log_info("disk %s: no io_uring (%s), threads instead", name, err_text(-rc));
 	}
 	b->ops = &block_threads;
 	rc = b->ops->open(b);

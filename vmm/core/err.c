@@ -1,4 +1,5 @@
 /* The one-sentence error; see err.h. */
+#define _GNU_SOURCE
 #include "core/err.h"
 
 #include <stdio.h>
@@ -13,6 +14,13 @@ static void defuse(char *s)
 		else if ((unsigned char)*s == 0xc2 && (unsigned char)s[1] >= 0x80 &&
 			(unsigned char)s[1] < 0xa0)
 			s[0] = s[1] = '?'; /* a control character of two bytes: U+0080 to U+009F */
+}
+
+const char *err_text(int error)
+{
+	const char *text = strerrordesc_np(error);
+
+	return text ? text : "an error without a name";
 }
 
 int failx(struct err *err, int code, const char *fmt, ...)
@@ -40,7 +48,7 @@ int fail(struct err *err, int code, const char *fmt, ...)
 	va_end(ap);
 	defuse(err->msg);
 	len = strlen(err->msg);
-	snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", strerror(-code));
+	snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", err_text(-code));
 	return code;
 }
 

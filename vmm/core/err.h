@@ -16,8 +16,12 @@ struct err {
 			  '?' */
 };
 
+/* What strerror() says of an errno, in any thread and without memory of its own: a number without a
+ * name makes strerror() allocate, which a confined vCPU must not. */
+const char *err_text(int error);
+
 /*
- * Sets the sentence and returns code (a negative errno). ": strerror(-code)" is appended by fail();
+ * Sets the sentence and returns code (a negative errno). ": err_text(-code)" is appended by fail();
  * failx() leaves the sentence as given. err may be NULL. A later call overwrites an earlier one.
  */
 int fail(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);

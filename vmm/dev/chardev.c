@@ -60,7 +60,7 @@ void chardev_disconnect(struct chardev *c)
 	chardev_close_sides(c);
 	c->connected = c->stuck = false;
 	if (c->parked && listen_on(c))
-		log_warn("watch %s: %s", c->name, strerror(errno));
+		log_warn("watch %s: %s", c->name, err_text(errno));
 	tell_connected(c);
 	chardev_pay_writable(c);
 }

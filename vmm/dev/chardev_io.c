@@ -132,7 +132,7 @@ void chardev_update_input(struct chardev *c)
 		loop_modify(c->loop, &c->in.watch, events);
 	else if (loop_add(c->loop, &c->in.watch, c->always >= 0 ? c->always : c->in.fd, events,
 			 on_in))
-		log_limited(&c->limit, "watch %s: %s", c->name, strerror(errno));
+		log_limited(&c->limit, "watch %s: %s", c->name, err_text(errno));
 }
 
 void chardev_want_input(struct chardev *c, size_t room)
@@ -156,7 +156,7 @@ static void output_failed(struct chardev *c, int error)
 		c->out_dead = true;
 		c->head = c->len = 0;
 	} else {
-		log_limited(&c->limit, "write console output to %s: %s", c->name, strerror(error));
+		log_limited(&c->limit, "write console output to %s: %s", c->name, err_text(error));
 	}
 }
 

@@ -32,7 +32,7 @@ static int leave_user(char *missing, size_t size, struct err *err)
 	if (rc) {
 		snprintf(missing, size,
 			"its own namespaces and root directory (no user namespace: %s)",
-			strerror(-rc));
+			err_text(-rc));
 		return 0;
 	}
 	rc = root_leave(root_has_host_network(), err);

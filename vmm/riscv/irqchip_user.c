@@ -58,7 +58,7 @@ static void line_out(void *arg, unsigned hart, bool level)
 
 	if (rc)
 		log_limited(&u->limit, "interrupt line of vCPU %u (KVM_INTERRUPT): %s", hart,
-			strerror(-rc));
+			err_text(-rc));
 }
 
 static void msi_out(void *arg, unsigned hart, unsigned guest, unsigned id)
@@ -69,7 +69,7 @@ static void msi_out(void *arg, unsigned hart, unsigned guest, unsigned id)
 
 	if (rc)
 		log_limited(&u->limit, "send MSI %u to vCPU %u (KVM_SIGNAL_MSI): %s", id, hart,
-			strerror(-rc));
+			err_text(-rc));
 }
 
 /* in */

@@ -177,7 +177,7 @@ static void done(struct block_owner *o, struct block_req *req, int result)
 	if (result && result != -EOPNOTSUPP)
 		log_limited(&blk->dev.limit, "%s: %s %llu bytes at %llu: %s", blk->dev.label,
 			op_names[req->op], (unsigned long long)req->len,
-			(unsigned long long)req->offset, strerror(-result));
+			(unsigned long long)req->offset, err_text(-result));
 	answer(blk, &s->reply, result);
 	slot_put(blk, s);
 }

@@ -31,7 +31,7 @@ static void raise_irq(struct virtio_dev *dev, uint32_t bits)
 	__atomic_fetch_or(&m->interrupt_status, bits, __ATOMIC_SEQ_CST);
 	if (write(m->irqfd, &one, sizeof(one)) < 0)
 		log_limited(&dev->limit, "%s: raise its interrupt: %s", dev->label,
-			strerror(errno));
+			err_text(errno));
 }
 
 static int kick_fd(struct virtio_dev *dev, unsigned q)
@@ -131,7 +131,7 @@ static void start(struct virtio_mmio *m)
 		}
 	if (rc) {
 		log_limited(&dev->limit, "%s: get notified of its queues: %s", dev->label,
-			strerror(-rc));
+			err_text(-rc));
 		virtio_broken(dev, "its queues can't be served");
 		return;
 	}
@@ -173,7 +173,7 @@ static void acknowledge(struct virtio_mmio *m, uint32_t bits)
 		/* syscall(loop,vcpu): write: an interrupt */
 		write(m->irqfd, &one, sizeof(one)) < 0)
 		log_limited(&m->dev->limit, "%s: raise its interrupt: %s", m->dev->label,
-			strerror(errno));
+			err_text(errno));
 }
 
 /* §4.2.3.1.1: everything as at power-on. */

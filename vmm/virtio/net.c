@@ -221,7 +221,7 @@ static int net_start(struct virtio_dev *dev)
 	rc = tap_set_offloads(&n->tap, acked_offloads(n));
 	if (rc) {
 		log_limited(&dev->limit, "%s: set the offloads of tap %s: %s", dev->label,
-			n->tap.name, strerror(-rc));
+			n->tap.name, err_text(-rc));
 		return rc;
 	}
 	if (n->nvhost && kernel_start(n, &err)) {

@@ -232,7 +232,7 @@ static bool send_one(struct net_pair *p, const struct chain *c)
 	if (errno == EAGAIN)
 		return false;
 	log_limited(&dev->limit, "%s: %s takes no frame: %s", dev->label, p->net->tap.name,
-		strerror(errno));
+		err_text(errno));
 	return true;
 }
 

@@ -10,10 +10,11 @@
 #include <fcntl.h>
 #include <linux/vhost.h>
 #include <linux/virtio_ring.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+
+#define OWNER_TRIES 10
 
 /*
  * A vCPU starts and stops devices, and so does the loop when it resets the machine:
@@ -145,17 +146,14 @@ static void ring_failed(struct watch *w, uint32_t events UNUSED)
 }
 
 /* The kernel makes a thread for it, which a signal that is pending forbids: Linux 6.12 then says
- * ENOMEM. A vCPU, which starts devices, may be kicked at any moment.
- * syscall(loop,vcpu): rt_sigprocmask: no signal disturbs a device's start */
+ * ENOMEM. A vCPU, which starts devices, may be kicked at any moment; when the call is over the
+ * signal has been taken, and it is made again. */
 static int set_owner(struct vhost *v)
 {
-	sigset_t all, old;
-	int rc;
+	int rc = -ENOMEM;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = vhost_call(v, VHOST_SET_OWNER, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	for (int i = 0; i < OWNER_TRIES && rc == -ENOMEM; i++)
+		rc = vhost_call(v, VHOST_SET_OWNER, NULL);
 	return rc;
 }
 

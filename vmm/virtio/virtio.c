@@ -82,5 +82,5 @@ void virtio_kick_again(struct virtio_dev *dev, unsigned q)
 	/* syscall(loop,vcpu): write: a queue is looked at again */
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
 		log_limited(&dev->limit, "%s: wake its queue %u: %s", dev->label, q,
-			strerror(errno));
+			err_text(errno));
 }

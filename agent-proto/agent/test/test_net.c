@@ -377,7 +377,8 @@ static void routes_as_recorded(void **state UNUSED)
 	assert_non_null(strstr(shown(list, have), "0.0.0.0 via 10.88.0.1 dev eth0"));
 }
 
-/* Each line of BEFORE is still in NOW; the kernel may have added link-local ones of its own meanwhile. */
+/* Each line of BEFORE is still in NOW; the kernel may have added link-local ones of its own
+ * meanwhile. */
 static void all_of(char *before, const char *now)
 {
 	for (char *line, *rest = before; (line = strtok_r(rest, "\n", &rest));)
