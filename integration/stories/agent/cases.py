@@ -228,7 +228,7 @@ def devices(g):
     """The standard ones and no others: making a node is allowed, and leads nowhere."""
     g.shell("probe", "echo x >/dev/null && [ $(head -c 4 /dev/zero | wc -c) = 4 ] && head -c 1 /dev/urandom >/dev/null")
     major, minor = g.shell("probe", f"cat /sys/class/block/{os.path.basename(device)}/dev").split(":")
-    said = g.shell("probe", f"mknod /made/disk b {major} {minor}; head -c 1 /made/disk 2>&1 || rm /made/disk")
+    said = g.shell("probe", f"mknod /made/disk b {major} {minor} && head -c 1 /made/disk 2>&1 || rm /made/disk", capabilities=["CAP_MKNOD"])
     check("Operation not permitted" in said, said)
 
 
@@ -400,11 +400,18 @@ def told(g):
 
 
 def orphans(g):
-    """What a container's process leaves behind is waited for by somebody."""
-    for _ in range(20):
-        g.shell("probe", "(sleep 0.1 &); exit 0")
+    """What a container's process leaves behind is the container's first process' to wait for, and the guest's where that has ended."""
+    before = g.figures("probe")["zombies"]
+    g.start("keeper", ["sh", "-c", "while :; do sleep 0.2; done"]) # a shell waits for all
+    for _ in range(10):
+        g.shell("keeper", "(sleep 0.1 &); exit 0")
+    g.start("careless", ["sleep", "1000"])
+    for _ in range(10):
+        g.shell("careless", "(sleep 0.1 &); exit 0")
+    g.end("careless")
     time.sleep(2)
-    same(g.figures("probe")["zombies"], 0)
+    same(g.figures("probe")["zombies"], before)
+    g.end("keeper")
 
 
 def destroy(g):

@@ -79,11 +79,12 @@ class Guest:
     def wait(self, name, process):
         return self.call("WaitProcess", container_id=name, exec_id=process).get("status", 0)
 
-    def exec_start(self, name, args, terminal=False):
+    def exec_start(self, name, args, terminal=False, capabilities=()):
         self.count += 1
         process = f"exec-{self.count}"
         self.call("ExecProcess", container_id=name, exec_id=process,
-                  process={"Terminal": terminal, "User": {}, "Args": args, "Env": ENV + ["TERM=dumb"] * terminal, "Cwd": "/"})
+                  process={"Terminal": terminal, "User": {}, "Args": args, "Env": ENV + ["TERM=dumb"] * terminal, "Cwd": "/",
+                           **({"Capabilities": {kind: capabilities for kind in ("Bounding", "Effective", "Permitted")}} if capabilities else {})})
         return process
 
     def reader(self, name, process, stream="Stdout"):
@@ -95,9 +96,9 @@ class Guest:
             raise Failed(f"the output of {process} does not end")
         return reader.data, reader.end
 
-    def shell(self, name, script):
+    def shell(self, name, script, **more):
         """What a script says in a container, which must end well."""
-        process = self.exec_start(name, ["sh", "-c", script])
+        process = self.exec_start(name, ["sh", "-c", script], **more)
         data, _ = self.read(name, process)
         status = self.wait(name, process)
         if status:
