@@ -10,8 +10,6 @@ cases() { # NAME SET ADDRESS DEVICE
 	PYTHONPATH="$TOP/kata" python3 -u "$STORY/cases.py" "$@" "$cycles" || failed=1
 }
 
-set=all
-[ -z "$SOAK" ] || set=soak
 cp "$GUEST/root.ext4" initrd.disk
 cp "$GUEST/root.ext4" image.disk
 truncate -s 8M swap.disk
@@ -50,7 +48,7 @@ ended end-erofs erofs 30 0
 cases other hooks hvsock://./other.v:1024 /dev/vdb
 ended end-other other 30 0
 guest_cases other service
-cases initrd "$set" vsock://42:1024 /dev/vda
+cases initrd all vsock://42:1024 /dev/vda
 ended end-initrd initrd 30 0
 rm -f v.sock_* erofs.v_* other.v_*
 expect nothing-left leftovers
