@@ -1,7 +1,7 @@
 # 60 hostile command lines (200 under $SOAK), always the same ones. No kernel among them can boot, but much else is good.
-count=60
-[ -z "$SOAK" ] || count=200
-awk -f "$STORY/random.awk" | head -n "$count" >lines
+hostile_want=60
+[ -z "$SOAK" ] || hostile_want=200
+awk -f "$STORY/random.awk" | head -n "$hostile_want" >lines
 hostile_bad=
 hostile_count=0
 control=$(awk 'BEGIN { for (i = 1; i < 32; i++) if (i != 10) printf "%c", i; printf "%c", 127 }')
@@ -37,4 +37,4 @@ hostile() {
 # shellcheck disable=SC1091 # made above
 . ../lines
 cd ..
-if [ "$hostile_count" = 200 ] && [ -z "$hostile_bad" ]; then case_ok random; else case_fail random "$hostile_count lines;$hostile_bad"; fi
+if [ "$hostile_count" = "$hostile_want" ] && [ -z "$hostile_bad" ]; then case_ok random; else case_fail random "$hostile_count lines;$hostile_bad"; fi
