@@ -17,7 +17,8 @@ static char *copy_text(const char *text)
 	return text && *text ? strdup(text) : NULL;
 }
 
-/* Options of other runtimes (ctr sends runc's) are none of ours. */
+/* Options of other runtimes (ctr sends runc's) are none of ours. Of several, the last ones count.
+ */
 static void take_options(struct bootstrap *b, const char *url, const void *data, size_t len)
 {
 	struct budget budget = { .left = BUDGET_MESSAGE };
@@ -30,6 +31,10 @@ static void take_options(struct bootstrap *b, const char *url, const void *data,
 		&taken);
 	if (!o)
 		return;
+	free(b->config_path);
+	free(b->config_text);
+	b->config_text = NULL;
+	b->config_len = 0;
 	b->config_path = copy_text(o->config_path);
 	if (!b->config_path && o->config_body.len) {
 		b->config_text = strndup((const char *)o->config_body.data, o->config_body.len);
