@@ -79,4 +79,23 @@ static inline unsigned hostile_descriptors(void)
 	return n;
 }
 
+/* The rows of one table as the cases of a device: a row begins with its name, "g04 what is wrong",
+ * the fixture of a case, fixture_size bytes of zeroes, with a pointer to its row. */
+static inline int hostile_table(const char *device, const void *rows, size_t n, size_t row_size,
+	size_t fixture_size, CMUnitTestFunction test, CMFixtureFunction setup,
+	CMFixtureFunction teardown)
+{
+	struct hostile_list *l = calloc(1, sizeof(*l));
+
+	for (size_t i = 0; i < n; i++) {
+		const char *const *row = (const void *)((const char *)rows + i * row_size);
+		const void **fixture = calloc(1, fixture_size);
+
+		*fixture = row;
+		hostile_add(l, test, setup, teardown, fixture, "%.3s %s:%s", *row, device,
+			*row + 3);
+	}
+	return hostile_run(l, device);
+}
+
 #endif

@@ -15,11 +15,11 @@
 enum { TIME = 0x00, ALARM = 0x08, ENABLED = 0x10, CLEAR_ALARM = 0x14, STATUS = 0x18, CLEAR = 0x1c };
 
 struct fix {
+	const void *row; /* first: hostile_table() */
 	struct loop *loop;
 	struct rtc *rtc;
 	bool level; /* under the clock's lock */
 	size_t heap;
-	const void *row;
 	struct err err;
 };
 
@@ -226,14 +226,6 @@ static void run(void **state)
 
 int main(void)
 {
-	struct hostile_list *l = calloc(1, sizeof(*l));
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct fix *f = calloc(1, sizeof(*f));
-
-		f->row = &rows[i];
-		hostile_add(l, run, setup, teardown, f, "%.3s rtc:%s", rows[i].name,
-			rows[i].name + 3);
-	}
-	return hostile_run(l, "rtc");
+	return hostile_table("rtc", rows, ARRAY_SIZE(rows), sizeof(rows[0]), sizeof(struct fix),
+		run, setup, teardown);
 }

@@ -17,6 +17,7 @@
 #define HEAP (CHARDEV_BACKLOG + 64 * KiB) /* that a case may cost */
 
 struct fix {
+	const void *row; /* first: hostile_table() */
 	struct loop *loop;
 	struct chardev *chardev;
 	struct uart *u;
@@ -24,7 +25,6 @@ struct fix {
 	bool level; /* under the port's lock */
 	size_t heap;
 	char heard;
-	const void *row;
 	struct err err;
 };
 
@@ -294,14 +294,6 @@ static void run(void **state)
 
 int main(void)
 {
-	struct hostile_list *l = calloc(1, sizeof(*l));
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct fix *f = calloc(1, sizeof(*f));
-
-		f->row = &rows[i];
-		hostile_add(l, run, setup, teardown, f, "%.3s uart:%s", rows[i].name,
-			rows[i].name + 3);
-	}
-	return hostile_run(l, "uart");
+	return hostile_table("uart", rows, ARRAY_SIZE(rows), sizeof(rows[0]), sizeof(struct fix),
+		run, setup, teardown);
 }

@@ -17,9 +17,9 @@
 #define CLAIM(c)     (0x200004UL + 0x1000 * (c))
 
 struct fix {
+	const void *row; /* first: hostile_table() */
 	struct plic *p;
 	uint64_t lines;
-	const void *row;
 };
 
 static void line(void *arg, unsigned context, bool level)
@@ -270,14 +270,6 @@ static void run(void **state)
 
 int main(void)
 {
-	struct hostile_list *l = calloc(1, sizeof(*l));
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct fix *f = calloc(1, sizeof(*f));
-
-		f->row = &rows[i];
-		hostile_add(l, run, setup, teardown, f, "%.3s plic:%s", rows[i].name,
-			rows[i].name + 3);
-	}
-	return hostile_run(l, "plic");
+	return hostile_table("plic", rows, ARRAY_SIZE(rows), sizeof(rows[0]), sizeof(struct fix),
+		run, setup, teardown);
 }
