@@ -106,7 +106,6 @@ static void set_machine(struct monitor *m, struct machine *k)
 		.nets = k->nets,
 		.filesystems = &k->fs,
 		.serial = { .kind = CHARDEV_FD },
-		.jail.off = true,
 		.on_event = on_event,
 		.arg = m,
 	};

@@ -27,6 +27,8 @@ output_has() { # PATTERN COMMAND...
 	echo "$said" | grep -q -e "$wanted" || { echo "says not \"$wanted\" but: $said"; return 1; }
 }
 
+life_limits='"linux": { "resources": { "cpu_period": 100000, "cpu_quota": 50000, "cpu_shares": 512, "memory_limit_in_bytes": 67108864 } }'
+
 pod_life() {
 	pod_linux=', "sysctls": { "net.ipv4.ip_local_port_range": "20000 60000" }'
 	pod life ', "dns_config": { "servers": [ "10.88.0.1" ], "searches": [ "svc.example" ] }, "labels": { "app": "life" }'
@@ -36,7 +38,7 @@ pod_life() {
 	container first 'trap "echo ending; exit 0" TERM; echo hi; echo err >&2; httpd -f -p 127.0.0.1:8080 -h /data & while :; do sleep 0.2; done' \
 		', "envs": [ { "key": "FOO", "value": "bar" } ], "working_dir": "/tmp",
 		"mounts": [ { "container_path": "/data", "host_path": "'"$WORK/data"'", "readonly": true } ],
-		"linux": { "resources": { "cpu_period": 100000, "cpu_quota": 50000, "cpu_shares": 512, "memory_limit_in_bytes": 67108864 } }'
+		'"$life_limits"
 
 	life_began=$(now)
 	life=$(run_pod life) || { case_fail runp; end_of containerd.log; return; }
@@ -53,7 +55,7 @@ pod_life() {
 	expect running says "$first" cri ps -q
 	life_inside
 	life_streams
-	life_resources
+	life_resources life
 	life_second
 	life_end
 	figure life all "$(since "$life_began")" s
@@ -114,15 +116,24 @@ port_forwarded() {
 	wait $forward 2>/dev/null
 }
 
+# life_resources POD-NAME: what container $first of that pod has taken, and may take
 life_resources() {
 	cri stats -o json "$first" >stats.json
 	expect stats-cpu sh -c 'sed -n "/usageCoreNanoSeconds/{n;p}" stats.json | grep -q "[1-9]"'
 	expect stats-memory sh -c 'sed -n "/workingSetBytes/{n;p}" stats.json | grep -q "[1-9]"'
-	expect statsp output_has '^life ' cri statsp "$life"
+	expect statsp output_has "^$1 " cri statsp "$life"
 	expect limit says 67108864 inside "$first" cat /sys/fs/cgroup/memory.max
 	expect update cri update --cpu-quota 80000 --cpu-period 100000 --cpu-share 1024 --memory 100663296 "$first"
 	expect updated says '100663296 80000 100000' inside "$first" sh -c 'echo $(cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max)'
 	expect device inside "$first" sh -c 'head -c 1 /dev/zero >/dev/null'
+}
+
+# attached POD-ID POD-NAME: a container with a terminal, and who types there
+attached() {
+	container shell 'exec sh' ', "tty": true, "stdin": true'
+	shell=$(run_in "$1" "$2" shell) || case_fail shell
+	expect attach python3 "$STORY/terminal" 'echo attached $((40 + 2)); exit 4' 'attached 42' $client attach -i -t "$shell"
+	expect attach-ends ends "$shell" 30 4 Error
 }
 
 # a second container in the pod: another user, nothing but rights to read, then one with a terminal
@@ -145,10 +156,7 @@ Seccomp:	2' out_of cri logs "$second"
 	expect second-wrote says w cat out/new
 	expect second-rm cri rm "$second"
 
-	container shell 'exec sh' ', "tty": true, "stdin": true'
-	shell=$(run_in "$life" life shell) || case_fail shell
-	expect attach python3 "$STORY/terminal" 'echo attached $((40 + 2)); exit 4' 'attached 42' $client attach -i -t "$shell"
-	expect attach-ends ends "$shell" 30 4 Error
+	attached "$life" life
 
 	container stubborn 'trap "echo no" TERM; echo up; while :; do sleep 0.2; done'
 	stubborn=$(run_in "$life" life stubborn)

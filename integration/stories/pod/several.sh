@@ -67,10 +67,15 @@ several_volumes() {
 	expect memory inside "$b" sh -c 'grep -q " /memory tmpfs" /proc/mounts && echo kept >/memory/file'
 }
 
-several_oom() {
+# outgrown POD: a container of it that wants more memory than it may have
+outgrown() {
 	container oom 'sleep 1; exec tail /dev/zero' ', "linux": { "resources": { "memory_limit_in_bytes": 16777216 } }'
-	oom=$(run_in "$(cat c.pod)" c oom) || case_fail oom-start
+	oom=$(run_in "$(cat "$1.pod")" "$1" oom) || case_fail oom-start
 	expect oom ends "$oom" 60 137 OOMKilled
+}
+
+several_oom() {
+	outgrown c
 	expect oom-beside says alive inside "$(cat c.container)" echo alive
 }
 

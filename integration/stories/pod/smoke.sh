@@ -1,13 +1,16 @@
 # smoke.sh: what "make check" shows of pods, with each containerd: a pod of two containers, its monitor or shim killed, the same pod again
-# and to its end, and what can't run. Sourced by the story.
+# and to its end, and what can't run; with the second one, what changes while a pod runs. Sourced by the story.
 
 pod_smoke() {
 	mkdir -p data
 	echo "from the host" >data/file
+	config_map "$volumes/kubernetes.io~configmap/map" first
 	pod smoke
 	container smoke 'echo hi; httpd -p 127.0.0.1:8080 -h /data; trap "echo ending; exit 0" TERM; while :; do sleep 0.2; done' \
 		', "envs": [ { "key": "FOO", "value": "bar" } ],
-		"mounts": [ { "container_path": "/data", "host_path": "'"$WORK/data"'", "readonly": true } ]'
+		"mounts": [ { "container_path": "/data", "host_path": "'"$WORK/data"'", "readonly": true },
+			{ "container_path": "/etc/map", "host_path": "'$volumes'/kubernetes.io~configmap/map", "readonly": true } ],
+		'"$life_limits"
 	container beside 'wget -q -O - http://127.0.0.1:8080/file; exit 7'
 	step=$(now)
 	expect launch launch smoke
@@ -20,14 +23,17 @@ pod_smoke() {
 		expect rmp remove smoke
 		case $RUNTIME in sampan*) smoke_refused ;; esac
 	else
+		smoke_changes
 		smoke_ends
 		smoke_killed shim
 	fi
+	rm -rf "${volumes%/*}"
 	expect released released idle
 }
 
 smoke_inside() {
 	first=$(cat smoke.container) life=$(cat smoke.pod)
+	case $RUNTIME in sampan*) expect confined confined "$(named sampan-monitor)" ;; esac
 	expect exec says 'bar smoke' inside "$first" sh -c 'echo $FOO $(hostname)'
 	expect exec-code fails 'exited with 3' inside "$first" sh -c 'exit 3'
 	expect exec-missing fails '/no/such/program.*not found' inside "$first" /no/such/program
@@ -39,6 +45,26 @@ smoke_inside() {
 	expect beside-ends ends "$beside" 20 7 Error
 	expect beside-says says 'from the host' out_of cri logs "$beside"
 	port_forwarded
+}
+
+smoke_changes() {
+	life_resources smoke
+	expect config-map says first inside "$first" cat /etc/map/key
+	config_map "$volumes/kubernetes.io~configmap/map" second
+	expect config-map-changed becomes 20 second inside "$first" cat /etc/map/key
+	attached "$life" smoke
+	outgrown smoke
+}
+
+# confined PID: another user than root, no capabilities, and its threads' system calls are filtered (what it has of the kernel's own makes none)
+confined() {
+	awk '/^Name:/ { kernels = /vhost/ }
+		/^Uid:/ && !kernels && !($2 && $3 && $4 && $5) || /^Cap(Prm|Eff|Bnd):/ && !kernels && $2 !~ /^0+$/ || /^Seccomp:/ && !kernels && $2 != 2 {
+			print FILENAME ": " $0
+			bad = 1
+		}
+		/^Seccomp:/ && !kernels { threads++ }
+		END { exit bad || threads < 2 }' "/proc/$1"/task/*/status
 }
 
 smoke_killed() { # VICTIM

@@ -43,9 +43,9 @@ parts() {
 	expect down-released released before
 }
 
-wanted=${PARTS:-$(few 'smoke1 smoke2' "$(for part in $all; do echo "${part}1 ${part}2"; done)")}
+chosen=${PARTS:-$(few 'smoke1 smoke2' "$(for part in $all; do echo "${part}1 ${part}2"; done)")}
 for generation in 1 2; do
 	# shellcheck disable=SC2046 # words
-	set -- $(for part in $wanted; do [ "$part" = "${part%"$generation"}" ] || echo "${part%"$generation"}"; done)
+	set -- $(for part in $chosen; do [ "$part" = "${part%"$generation"}" ] || echo "${part%"$generation"}"; done)
 	[ $# = 0 ] || parts "$@"
 done
