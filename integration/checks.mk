@@ -51,10 +51,17 @@ mutants: $(HOSTILE_TESTS:%.c=$(O)/native/%)
 
 check:
 	@$(CHECKS)/sum '$(MAKE) --no-print-directory unit' 'FUZZ_SEED=1 $(MAKE) --no-print-directory fuzz S=5' '$(MAKE) --no-print-directory check-image' \
+		'$(MAKE) --no-print-directory check-hardened' \
 		'$(MAKE) $(PARALLEL) --no-print-directory programs image >&2 && integration/run'
 
 check-image: image
 	@$(CHECKS)/image $(IMAGE_DIR) $(O)/riscv64/sampan-agent
+
+# What is installed, or runs in the guest.
+HARDENED := $(patsubst %,$(O)/riscv64/%,$(FRONTS) $(CONTAINERD_SHIM) sampan-agent)
+check-hardened:
+	@$(MAKE) $(PARALLEL) --no-print-directory $(HARDENED) >&2
+	@$(IN_TOOLS) $(CHECKS)/hardened $(HARDENED)
 
 # What it finds lies in $(O)/fuzz; what is new in coverage in $(O)/fuzz/corpus, beside the corpus of the tree. Without T=, all of them.
 S ?= 60
@@ -73,4 +80,4 @@ prove: $(PREPARED) $(PROTO_READY)
 #: make prove      CBMC over what a guest or a peer reaches first; P=NAME for one proof
 
 include integration/lint.mk
-.PHONY: mutants tsan unit unit-programs corpora check check-image fuzz prove
+.PHONY: mutants tsan unit unit-programs corpora check check-image check-hardened fuzz prove
