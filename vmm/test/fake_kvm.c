@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/test/no_heap.h"
+
 #define RUN_SIZE  12288
 #define NOTE	  (RUN_SIZE - 8) /* in the run area: the vCPU's number, its turns */
 #define TURN_MS	  5
@@ -152,8 +154,11 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (_IOC_TYPE(request) != KVMIO)
 		return __real_ioctl(fd, request, arg);
-	if (request == KVM_RUN)
+	if (request == KVM_RUN) {
+		no_heap_watch();
+		no_heap = true; /* from its first turn to its end */
 		return run_vcpu(fd);
+	}
 	if (__atomic_fetch_add(&fake_kvm.calls, 1, __ATOMIC_SEQ_CST) == fake_kvm.fail_at) {
 		fake_kvm.failed = request;
 		errno = fake_kvm.error;

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/test/no_heap.h"
+
 #define TURNS 4
 
 static void need(bool ok, const char *what)
@@ -64,6 +66,7 @@ void driver_init(struct driver *d)
 {
 	struct err err = { 0 };
 
+	no_heap_watch();
 	*d = (struct driver){ .next = DRIVER_RAM };
 	d->ram = ram_new(DRIVER_RAM_SIZE);
 	d->ram2 = ram_new(DRIVER_RAM2_SIZE);
@@ -129,29 +132,43 @@ void *driver_ptr(struct driver *d, uint64_t gpa)
 	return d->ram2 + (gpa - DRIVER_RAM2);
 }
 
-/* registers */
+/* registers: a vCPU's exits, in its thread */
+
+void driver_load(struct driver *d, uint32_t off, void *data, unsigned len)
+{
+	no_heap = true;
+	virtio_mmio_read(d->m, off, data, len);
+	no_heap = false;
+}
+
+void driver_store(struct driver *d, uint32_t off, const void *data, unsigned len)
+{
+	no_heap = true;
+	virtio_mmio_write(d->m, off, data, len);
+	no_heap = false;
+}
 
 uint32_t driver_get(struct driver *d, uint32_t reg)
 {
 	uint32_t value;
 
-	virtio_mmio_read(d->m, reg, &value, sizeof(value));
+	driver_load(d, reg, &value, sizeof(value));
 	return value;
 }
 
 void driver_set(struct driver *d, uint32_t reg, uint32_t value)
 {
-	virtio_mmio_write(d->m, reg, &value, sizeof(value));
+	driver_store(d, reg, &value, sizeof(value));
 }
 
 void driver_config(struct driver *d, uint32_t off, void *data, unsigned len)
 {
-	virtio_mmio_read(d->m, VIRTIO_MMIO_CONFIG + off, data, len);
+	driver_load(d, VIRTIO_MMIO_CONFIG + off, data, len);
 }
 
 void driver_config_set(struct driver *d, uint32_t off, const void *data, unsigned len)
 {
-	virtio_mmio_write(d->m, VIRTIO_MMIO_CONFIG + off, data, len);
+	driver_store(d, VIRTIO_MMIO_CONFIG + off, data, len);
 }
 
 /* the life of a device */

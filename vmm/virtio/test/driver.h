@@ -79,7 +79,10 @@ struct buf driver_out(struct driver *d, const void *src, uint32_t len);
 struct buf driver_in(struct driver *d, uint32_t len);
 void *driver_ptr(struct driver *d, uint64_t gpa); /* an ordinary pointer to RAM */
 
-/* registers (§4.2.2) */
+/* registers (§4.2.2): a vCPU's exits, so nothing may be allocated meanwhile (core/test/no_heap.h)
+ */
+void driver_load(struct driver *d, uint32_t off, void *data, unsigned len); /* any width */
+void driver_store(struct driver *d, uint32_t off, const void *data, unsigned len);
 uint32_t driver_get(struct driver *d, uint32_t reg);
 void driver_set(struct driver *d, uint32_t reg, uint32_t value);
 void driver_config(struct driver *d, uint32_t off, void *data, unsigned len);

@@ -297,8 +297,8 @@ static void registers_by(struct subject *s, uint64_t len)
 		if (len == 4 && !(off & 3))
 			continue; /* that is a register */
 		memset(data, 0xee, sizeof(data));
-		virtio_mmio_write(s->d->m, off, ones, (unsigned)len);
-		virtio_mmio_read(s->d->m, off, data, (unsigned)len);
+		driver_store(s->d, off, ones, (unsigned)len);
+		driver_load(s->d, off, data, (unsigned)len);
 		assert_memory_equal(data, zero, len);
 		assert_int_equal(data[len], 0xee);
 	}

@@ -261,8 +261,8 @@ static void odd_register_accesses(void **state) /* G19 */
 				continue;
 			memset(data, 0xee, sizeof(data));
 			memset(ones, 0xff, sizeof(ones));
-			virtio_mmio_write(f->d.m, off, ones, lens[l]);
-			virtio_mmio_read(f->d.m, off, data, lens[l]);
+			driver_store(&f->d, off, ones, lens[l]);
+			driver_load(&f->d, off, data, lens[l]);
 			assert_memory_equal(data, zero, lens[l]);
 			assert_int_equal(data[lens[l]], 0xee); /* no byte too many */
 		}
