@@ -161,5 +161,5 @@ void judge(struct device *d, const char *name, enum outcome outcome, const char 
 	if (!works(d) && !why)
 		why = "the device does not work after a reset";
 	reset(d);
-	verdict(d->kind->name, name, why);
+	verdict(d->guest, d->kind->name, name, why);
 }

@@ -47,6 +47,7 @@ struct ring {
 } __attribute__((aligned(64)));
 
 struct device {
+	struct guest *guest;
 	unsigned long regs;
 	uint32_t id;
 	const struct kind *kind;
@@ -61,6 +62,21 @@ struct kind {
 	bool (*request)(struct device *d); /* a normal one */
 };
 
+#define DEVICES 8 /* at most */
+
+/* All that the guest keeps in mind; on the first hart's stack. */
+struct guest {
+	struct ring memory[DEVICES][QUEUES];
+	struct device device[DEVICES];
+	unsigned ndevices, failures;
+	char words[512]; /* the command line */
+
+	/* What a second hart does (harts.c). */
+	void (*second)(struct guest *g);
+	struct device *victim;
+	int stop, running; /* atomic */
+};
+
 /* sbi.c; the first two also for what the compiler makes */
 void *memset(void *p, int byte, size_t len);
 void *memcpy(void *to, const void *from, size_t len);
@@ -72,13 +88,13 @@ struct sbiret ecall(unsigned long ext, unsigned long fn, unsigned long a0, unsig
 	unsigned long a2);
 void say(const char *text);
 void say_number(unsigned long n);
-void verdict(const char *where, const char *name, const char *why); /* why NULL: ok */
+/* why NULL: ok */
+void verdict(struct guest *g, const char *where, const char *name, const char *why);
 void power_off(void) __attribute__((noreturn));
 unsigned long now(void); /* SECOND a second */
-void arguments(const void *fdt);
-unsigned long argument(const char *word, unsigned long otherwise);
-bool argument_is(const char *word, const char *value);
-unsigned failures(void);
+void arguments(struct guest *g, const void *fdt);
+unsigned long argument(const struct guest *g, const char *word, unsigned long otherwise);
+bool argument_is(const struct guest *g, const char *word, const char *value);
 
 /* driver.c */
 uint32_t get(const struct device *d, uint32_t reg);
@@ -107,8 +123,8 @@ void fill(volatile void *p, int byte, size_t len);
 /* the cases */
 void rings(struct device *d);
 void registers(struct device *d);
-void machine(void);
+void machine(struct guest *g);
 void flips(struct device *d, unsigned long rounds);
-void storm(struct device *devices, unsigned n, unsigned long seconds);
+void storm(struct guest *g, unsigned long seconds);
 
 #endif

@@ -7,56 +7,53 @@ void evil_main(unsigned long hart, const void *fdt) __attribute__((noreturn));
 void evil_trap(unsigned long cause, unsigned long pc, unsigned long value)
 	__attribute__((noreturn));
 
-static struct ring memory[8][QUEUES];
-static struct device devices[8];
-
-static unsigned find(void)
+static void find(struct guest *g)
 {
-	unsigned n = 0;
+	for (unsigned slot = 0; slot < argument(g, "slots", SLOTS) && g->ndevices < DEVICES;
+		slot++) {
+		struct device *d = &g->device[g->ndevices];
 
-	for (unsigned slot = 0; slot < argument("slots", SLOTS) && n < COUNT(devices); slot++) {
-		struct device *d = &devices[n];
-
-		*d = (struct device){ .regs = SLOT(slot), .ring = memory[n] };
+		*d = (struct device){ .guest = g,
+			.regs = SLOT(slot),
+			.ring = g->memory[g->ndevices] };
 		if (get(d, VIRTIO_MMIO_MAGIC_VALUE) != MAGIC)
 			break;
 		d->id = get(d, VIRTIO_MMIO_DEVICE_ID);
 		d->kind = kind_of(d->id);
-		n += d->kind != NULL;
+		g->ndevices += d->kind != NULL;
 	}
-	return n;
 }
 
-static void play(unsigned n)
+static void play(struct guest *g)
 {
-	for (unsigned i = 0; i < n; i++) {
-		struct device *d = &devices[i];
+	for (unsigned i = 0; i < g->ndevices; i++) {
+		struct device *d = &g->device[i];
 
-		verdict(d->kind->name, "works", works(d) ? NULL : "it does not");
+		verdict(g, d->kind->name, "works", works(d) ? NULL : "it does not");
 		registers(d);
 		rings(d);
-		flips(d, argument("flips", 200));
+		flips(d, argument(g, "flips", 200));
 	}
-	machine();
-	storm(devices, n, argument("storm", 2));
+	machine(g);
+	storm(g, argument(g, "storm", 2));
 }
 
 void evil_main(unsigned long hart, const void *fdt)
 {
-	unsigned n;
+	struct guest g = { 0 };
 
 	(void)hart;
-	arguments(fdt);
-	n = find();
+	arguments(&g, fdt);
+	find(&g);
 	say("@ devices ");
-	say_number(n);
+	say_number(g.ndevices);
 	say("\n");
-	if (argument_is("only", "storm"))
-		storm(devices, n, argument("storm", 2));
+	if (argument_is(&g, "only", "storm"))
+		storm(&g, argument(&g, "storm", 2));
 	else
-		play(n);
+		play(&g);
 	say("SAMPAN-GUEST-EXIT ");
-	say_number(failures());
+	say_number(g.failures);
 	say("\n");
 	power_off();
 }

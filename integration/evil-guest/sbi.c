@@ -4,9 +4,6 @@
 #define SBI_DBCN 0x4442434e
 #define SBI_SRST 0x53525354
 
-static char words[512];
-static unsigned failed;
-
 struct sbiret ecall(unsigned long ext, unsigned long fn, unsigned long x, unsigned long y,
 	unsigned long z)
 {
@@ -85,7 +82,7 @@ static void say_word(const char *text)
 	say(word);
 }
 
-void verdict(const char *where, const char *name, const char *why)
+void verdict(struct guest *g, const char *where, const char *name, const char *why)
 {
 	say("@ case ");
 	say_word(where);
@@ -94,12 +91,7 @@ void verdict(const char *where, const char *name, const char *why)
 	say(why ? " FAIL " : " ok");
 	say(why ? why : "");
 	say("\n");
-	failed += why != NULL;
-}
-
-unsigned failures(void)
-{
-	return failed;
+	g->failures += why != NULL;
 }
 
 void power_off(void)
@@ -123,7 +115,7 @@ static uint32_t big(const uint8_t *p)
 }
 
 /* /chosen's bootargs (devicetree specification 0.4 §5.4); the only property of that name. */
-void arguments(const void *fdt)
+void arguments(struct guest *g, const void *fdt)
 {
 	const uint8_t *base = fdt, *p = base + big(base + 8), *strings = base + big(base + 12);
 
@@ -136,8 +128,8 @@ void arguments(const void *fdt)
 		} else if (token == 3) {
 			len = big(p);
 			if (begins((const char *)strings + big(p + 4), "bootargs") &&
-				len < sizeof(words))
-				memcpy(words, p + 8, len);
+				len < sizeof(g->words))
+				memcpy(g->words, p + 8, len);
 			p += 8 + ((len + 3) & ~3U);
 		} else if (token == 9) {
 			return;
@@ -145,17 +137,17 @@ void arguments(const void *fdt)
 	}
 }
 
-static const char *value_of(const char *word)
+static const char *value_of(const struct guest *g, const char *word)
 {
-	for (const char *p = words; *p; p++)
-		if ((p == words || p[-1] == ' ') && begins(p, word) && p[length(word)] == '=')
+	for (const char *p = g->words; *p; p++)
+		if ((p == g->words || p[-1] == ' ') && begins(p, word) && p[length(word)] == '=')
 			return p + length(word) + 1;
 	return NULL;
 }
 
-unsigned long argument(const char *word, unsigned long otherwise)
+unsigned long argument(const struct guest *g, const char *word, unsigned long otherwise)
 {
-	const char *p = value_of(word);
+	const char *p = value_of(g, word);
 	unsigned long n = 0;
 
 	if (!p)
@@ -165,9 +157,9 @@ unsigned long argument(const char *word, unsigned long otherwise)
 	return n;
 }
 
-bool argument_is(const char *word, const char *value)
+bool argument_is(const struct guest *g, const char *word, const char *value)
 {
-	const char *p = value_of(word);
+	const char *p = value_of(g, word);
 
 	return p && begins(p, value);
 }

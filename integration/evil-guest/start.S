@@ -22,11 +22,6 @@ begin:
 	la	t0, trapped
 	csrw	stvec, t0
 	la	sp, stack_top
-	la	t0, _bss
-	la	t1, _end
-1:	sd	zero, 0(t0)
-	addi	t0, t0, 8
-	bltu	t0, t1, 1b
 	tail	evil_main	/* a0: the hart, a1: the device tree */
 
 	.globl second_begin
@@ -45,9 +40,9 @@ trapped:
 	csrr	a2, stval
 	tail	evil_trap
 
-	.bss
+	.data
 	.balign 16
-	.skip	16384
+	.skip	65536		/* struct guest is here */
 stack_top:
 	.skip	16384
 second_stack_top:
