@@ -24,8 +24,8 @@ $(CONTAINERD_SHIM)_LIBS := $(VMM_LIBS) -ljansson -lprotobuf-c -lmnl
 CONTAINERD_TESTS := $(wildcard shim/containerd/test/test_*.c shim/containerd/fuzz/fuzz_*.c)
 $(foreach t,$(CONTAINERD_TESTS),$(eval $(t)_EXTRA := $(CONTAINERD_LINKED)))
 # The daemon is tested without a machine.
-shim/containerd/test/test_daemon.c_EXTRA := $(wildcard shim/containerd/test/fake_*.c) \
-	$(filter-out %/share.c %/monitor.c $(wildcard shim/containerd/pod*.c),$(CONTAINERD_LINKED))
+$(foreach t,$(wildcard shim/containerd/test/test_daemon*.c),$(eval $(t)_EXTRA := $(wildcard shim/containerd/test/fake_*.c) \
+	$(filter-out %/share.c %/monitor.c $(wildcard shim/containerd/pod*.c),$(CONTAINERD_LINKED))))
 
 CONTAINERD_NEEDS_PROTO := $(wildcard shim/containerd/test/fake_*.c) $(CONTAINERD_SOURCES) shim/containerd/main.c shim/containerd/monitor_main.c $(CONTAINERD_TESTS)
 $(foreach d,riscv64 native fuzz,$(CONTAINERD_NEEDS_PROTO:%.c=$(O)/$(d)/%.o)): | $(SHIM_PROTO_READY)

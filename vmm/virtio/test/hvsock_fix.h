@@ -1,6 +1,6 @@
 /*
  * The hybrid vsock between a guest driver (driver.h) and host clients in a directory of the test's
- * own: what test_hvsock.c and test_hvsock_hostile.c share.
+ * own: what the tests of test_hvsock*.c share.
  */
 #ifndef SAMPAN_VIRTIO_TEST_HVSOCK_FIX_H
 #define SAMPAN_VIRTIO_TEST_HVSOCK_FIX_H
