@@ -90,7 +90,8 @@ void machine(struct guest *g)
 		verdict(g, "uart", widths[w], uart_works() ? NULL : "it does not work on");
 	}
 	for (unsigned w = 1; w <= 8; w *= 2) {
-		touch(RTC, 0x1000, w, -1);
+		touch(RTC, 0x40, w, -1);
+		touch(RTC + 0xfc0, 0x40, w, -1);
 		verdict(g, "rtc", widths[w], rtc_works() ? NULL : "it does not work on");
 	}
 	touch(0x20000000, 64, 4, -1);

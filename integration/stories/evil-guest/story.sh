@@ -1,5 +1,4 @@
 # what: a bare-metal guest that breaks the rules: its monitor and the machine beside it live on
-# by-name: not yet seen in the emulated host
 # timeout: 400
 # timeout-soak: 1800
 . "$TOP/lib/told.sh"
@@ -47,8 +46,8 @@ expect disk-untouched eval '[ "$(tr -d e <evil0.disk | wc -c)" = 0 ]'
 # The storm: a machine beside it goes on.
 evil storm0 2 only=storm storm=$storm
 expect storm-begins guest_says storm0 30 storm begins
-other() { vm_run other 90 --kernel "$KERNEL" --initrd "$GUEST/initrd-min.gz" --mem 64M --append "console=ttyS0 quiet panic=-1"; }
-expect beside-the-storm other
+vm_start other --kernel "$KERNEL" --initrd "$GUEST/initrd-min.gz" --mem 64M --append "console=ttyS0 quiet panic=-1"
+ended beside-the-storm other 90 0
 expect storm-ends evil_ends storm0 $((storm + 60))
 evil_cases storm0
 /sbin/ip link del evil0

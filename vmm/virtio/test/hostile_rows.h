@@ -1,13 +1,15 @@
 /*
- * Rings that lie, as a table: what a driver puts in a queue of HOSTILE_RING entries so that the
- * device must break. One table for both players: test_X_hostile.c against a device in fake RAM, and
- * integration/evil-guest in a real machine, each of which says where its RAM is before it includes
- * this: HOSTILE_RAM, HOSTILE_RAM_END, HOSTILE_HOLE (no RAM from the end to there),
- * HOSTILE_REGISTERS (a device's), HOSTILE_RING, and in RAM HOSTILE_DATA and HOSTILE_TABLE.
+ * What a driver does wrong, as tables: rings that lie, which are put in a queue of HOSTILE_RING
+ * entries so that the device must break; and registers. One table for both players:
+ * test_X_hostile.c against a device in fake RAM, and integration/evil-guest in a real machine, each
+ * of which says where its RAM is before it includes this: HOSTILE_RAM, HOSTILE_RAM_END,
+ * HOSTILE_HOLE (no RAM from the end to there), HOSTILE_REGISTERS (a device's), HOSTILE_RING, and in
+ * RAM HOSTILE_DATA and HOSTILE_TABLE.
  */
 #ifndef SAMPAN_VIRTIO_TEST_HOSTILE_ROWS_H
 #define SAMPAN_VIRTIO_TEST_HOSTILE_ROWS_H
 
+#include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
@@ -140,6 +142,71 @@ static const struct ring_row ring_rows[] = {
 #undef TABLE
 #undef RING
 #undef INDIRECT
+
+/* Registers: rows of { name, outcome, act, arg }, where each player defines the outcomes and, under
+ * these names, what is done. */
+#define STATUS_NEW                                                                                 \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
+#define STATUS_LIVE (STATUS_NEW | VIRTIO_CONFIG_S_DRIVER_OK)
+
+#define REGISTER_ROWS                                                                              \
+	{ "g01 QueueNum after DRIVER_OK", IGNORED, late_write, VIRTIO_MMIO_QUEUE_NUM },            \
+		{ "g01 QueueReady after DRIVER_OK", IGNORED, late_write,                           \
+			VIRTIO_MMIO_QUEUE_READY },                                                 \
+		{ "g01 QueueDescLow after DRIVER_OK", IGNORED, late_write,                         \
+			VIRTIO_MMIO_QUEUE_DESC_LOW },                                              \
+		{ "g01 QueueDescHigh after DRIVER_OK", IGNORED, late_write,                        \
+			VIRTIO_MMIO_QUEUE_DESC_HIGH },                                             \
+		{ "g01 QueueDriverLow after DRIVER_OK", IGNORED, late_write,                       \
+			VIRTIO_MMIO_QUEUE_AVAIL_LOW },                                             \
+		{ "g01 QueueDriverHigh after DRIVER_OK", IGNORED, late_write,                      \
+			VIRTIO_MMIO_QUEUE_AVAIL_HIGH },                                            \
+		{ "g01 QueueDeviceLow after DRIVER_OK", IGNORED, late_write,                       \
+			VIRTIO_MMIO_QUEUE_USED_LOW },                                              \
+		{ "g01 QueueDeviceHigh after DRIVER_OK", IGNORED, late_write,                      \
+			VIRTIO_MMIO_QUEUE_USED_HIGH },                                             \
+		{ "g01 DriverFeatures after DRIVER_OK", IGNORED, late_write,                       \
+			VIRTIO_MMIO_DRIVER_FEATURES },                                             \
+		{ "g01 Status loses DRIVER_OK", IGNORED, late_status, STATUS_NEW },                \
+		{ "g01 Status says NEEDS_RESET", IGNORED, late_status,                             \
+			STATUS_LIVE | VIRTIO_CONFIG_S_NEEDS_RESET },                               \
+		{ "g01 Status of all ones", IGNORED, late_status, UINT32_MAX },                    \
+		{ "g01 Status of high bits only", IGNORED, late_status, 0xffffff00 },              \
+		{ "g01 a feature never offered", EITHER, features_never_offered, 50 },             \
+		{ "g01 feature bit 63", EITHER, features_never_offered, 63 },                      \
+		{ "g02 size 0", BROKEN, bad_size, 0 }, { "g02 size 3", BROKEN, bad_size, 3 },      \
+		{ "g02 size 15", BROKEN, bad_size, HOSTILE_RING - 1 },                             \
+		{ "g02 size 0xffff", BROKEN, bad_size, 0xffff },                                   \
+		{ "g02 size 2^16 + 16", BROKEN, bad_size, 0x10000 + HOSTILE_RING },                \
+		{ "g02 size 2^31", BROKEN, bad_size, 0x80000000 },                                 \
+		{ "g02 size 2^32 - 1", BROKEN, bad_size, UINT32_MAX },                             \
+		{ "g03 QueueSel is the number of queues", IGNORED, select_none, 0 },               \
+		{ "g03 QueueSel 0xffff", IGNORED, select_none, 0xffff },                           \
+		{ "g03 QueueSel 2^31", IGNORED, select_none, 0x80000000 },                         \
+		{ "g03 QueueSel 2^32 - 1", IGNORED, select_none, UINT32_MAX },                     \
+		{ "g03 QueueNotify 0xffff", IGNORED, notify, 0xffff },                             \
+		{ "g03 QueueNotify 2^32 - 1", IGNORED, notify, UINT32_MAX },                       \
+		{ "g14 table in the registers", BROKEN, bad_desc, HOSTILE_REGISTERS },             \
+		{ "g14 table over the end of RAM", BROKEN, bad_desc, HOSTILE_RAM_END - 16 },       \
+		{ "g14 table unaligned", BROKEN, bad_desc, HOSTILE_RAM + 8 },                      \
+		{ "g14 table at 2^64 - 16", BROKEN, bad_desc, UINT64_MAX - 15 },                   \
+		{ "g14 table across the hole", BROKEN, bad_desc, HOSTILE_HOLE - 16 },              \
+		{ "g14 available ring in the registers", BROKEN, bad_avail, HOSTILE_REGISTERS },   \
+		{ "g14 available ring over the end of RAM", BROKEN, bad_avail,                     \
+			HOSTILE_RAM_END - 4 - 2 * HOSTILE_RING },                                  \
+		{ "g14 available ring unaligned", BROKEN, bad_avail, HOSTILE_RAM + 1 },            \
+		{ "g14 available ring at 2^64 - 2", BROKEN, bad_avail, UINT64_MAX - 1 },           \
+		{ "g14 used ring in the registers", BROKEN, bad_used, HOSTILE_REGISTERS },         \
+		{ "g14 used ring over the end of RAM", BROKEN, bad_used,                           \
+			HOSTILE_RAM_END - 4 - 8 * HOSTILE_RING },                                  \
+		{ "g14 used ring unaligned", BROKEN, bad_used, HOSTILE_RAM + 2 },                  \
+		{ "g14 used ring at 2^64 - 4", BROKEN, bad_used, UINT64_MAX - 3 },                 \
+		{ "g19 all registers 0", EITHER, every_register, 0 },                              \
+		{ "g19 all registers 1", EITHER, every_register, 1 },                              \
+		{ "g19 all registers 2^31", EITHER, every_register, 0x80000000 },                  \
+	{                                                                                          \
+		"g19 all registers 2^32 - 1", EITHER, every_register, UINT32_MAX                   \
+	}
 
 #endif
 #endif
