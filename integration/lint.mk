@@ -36,7 +36,7 @@ lint-sources: $(LINT_NATIVE:%.c=$(O)/lint/gcc/%.ok) $(LINT_NATIVE:%.c=$(O)/lint/
 
 lint: export IN_TOOLS := $(IN_TOOLS)
 lint: export HEADER_CC := $(RV_CC) $(filter-out -MMD -MP,$(BASE_CFLAGS))
-lint: $(O)/native/vmm/riscv/test/test_fdt $(FRONTS:%=$(O)/riscv64/%)
+lint: $(O)/native/vmm/riscv/test/test_fdt
 	@failed=; $(MAKE) $(PARALLEL) -k --no-print-directory lint-sources || failed=1; \
 		$(CHECKS)/lint $(O) || failed=1; [ -z "$$failed" ] || { echo "lint: failed"; exit 1; }; echo "lint: clean"
 #: make lint       compilers, analysers, layout, scripts, man pages, device trees
