@@ -43,7 +43,7 @@ static void check_aplic(void)
 	prove(!(a.enabled[0] & ~sources()), "only sources that are there are enabled");
 }
 
-/* prove: aplic_read unwind=5 read_inputs.0:33 */
+/* prove: aplic_read unwind=4 read_inputs.0:33 */
 void prove_aplic_read(void)
 {
 	any_aplic();
@@ -63,14 +63,14 @@ static void write_at(uint64_t off)
 	check_aplic();
 }
 
-/* prove: aplic_domain unwind=5 */
+/* prove: aplic_domain unwind=4 write_bits.0:5 */
 void prove_aplic_domain(void)
 {
 	any_aplic();
 	write_at(nondet_bool() ? DOMAINCFG : GENMSI);
 }
 
-/* prove: aplic_source unwind=5 */
+/* prove: aplic_source unwind=4 write_bits.0:5 */
 void prove_aplic_source(void)
 {
 	uint64_t off = nondet_u64();
@@ -80,7 +80,7 @@ void prove_aplic_source(void)
 	write_at(off);
 }
 
-/* prove: aplic_hart unwind=5 */
+/* prove: aplic_hart unwind=4 write_bits.0:5 */
 void prove_aplic_hart(void)
 {
 	uint64_t off = nondet_u64();
@@ -91,7 +91,7 @@ void prove_aplic_hart(void)
 }
 
 /* A word of bits is written source by source: three bits stand for all.
- * prove: aplic_bits unwind=5 */
+ * prove: aplic_bits unwind=4 write_bits.0:5 */
 void prove_aplic_bits(void)
 {
 	uint64_t off = nondet_u64();
@@ -104,7 +104,7 @@ void prove_aplic_bits(void)
 }
 
 /* The registers that take a source's number.
- * prove: aplic_number unwind=5 */
+ * prove: aplic_number unwind=4 write_bits.0:5 */
 void prove_aplic_number(void)
 {
 	uint64_t off = nondet_u64();
@@ -115,7 +115,7 @@ void prove_aplic_number(void)
 	write_at(off);
 }
 
-/* prove: aplic_input unwind=5 */
+/* prove: aplic_input unwind=4 */
 void prove_aplic_input(void)
 {
 	any_aplic();
