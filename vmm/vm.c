@@ -156,6 +156,8 @@ int vm_new(struct vm **out, const struct vm_config *cfg, struct loop *loop, stru
 		return rc;
 	mallopt(M_MMAP_THRESHOLD, OWN_PAGES); /* devices' buffers are zero without being written:
 						 what is not used takes neither time nor memory */
+	mallopt(M_ARENA_MAX, 1); /* a thread's own arena is a mapping, which a confined vCPU may not
+				    make, should the C library ever allocate there */
 	vm = calloc(1, sizeof(*vm));
 	if (!vm)
 		return fail(err, -ENOMEM, "create the VM");

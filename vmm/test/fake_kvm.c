@@ -46,8 +46,10 @@ int __wrap_open(const char *path, int flags, ...)
 	va_list ap;
 	int mode;
 
-	if (!strcmp(path, "/dev/kvm"))
+	if (!strcmp(path, "/dev/kvm")) {
+		no_heap_watch();
 		return file("kvm", 0);
+	}
 	va_start(ap, flags);
 	mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, int) : 0;
 	va_end(ap);
@@ -155,7 +157,6 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	if (_IOC_TYPE(request) != KVMIO)
 		return __real_ioctl(fd, request, arg);
 	if (request == KVM_RUN) {
-		no_heap_watch();
 		no_heap = true; /* from its first turn to its end */
 		return run_vcpu(fd);
 	}

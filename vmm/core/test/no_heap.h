@@ -4,7 +4,7 @@
  * Where a test plays a vCPU, it sets no_heap: malloc() or free() in that thread then ends it, with
  * a line and the stack. Only the sanitizers with an allocator of their own (address, thread) tell.
  *
- * For one source of a program: no_heap_watch() once, before.
+ * For one source of a program: no_heap_watch() before, while there is one thread.
  */
 #ifndef SAMPAN_CORE_TEST_NO_HEAP_H
 #define SAMPAN_CORE_TEST_NO_HEAP_H
