@@ -48,15 +48,10 @@ foreign_image() {
 	not_started bad 'no match for platform\|not found\|mismatched' foreign
 }
 
-# runc's start has succeeded by the time that its program can't be executed
+# Start has succeeded by the time that the program can't be executed: the container's output says it.
 wrong_program() {
-	case $RUNTIME in
-	sampan*) not_started bad '[Ee]xec format error' misnamed ;;
-	*)
-		wrong=$(run_in "$(cat bad.pod)" bad misnamed) && becomes 20 CONTAINER_EXITED container_is "$wrong" state &&
-			output_has '[Ee]xec format error' cri logs "$wrong"
-		;;
-	esac
+	wrong=$(run_in "$(cat bad.pod)" bad misnamed) && becomes 20 CONTAINER_EXITED container_is "$wrong" state &&
+		output_has '[Ee]xec format error' cri logs "$wrong"
 }
 
 # The disk of the snapshotter has no room: the container's writes fail, and so does a new container; both work once there is room.
