@@ -32,7 +32,7 @@ trap 'pod_end; story_end' EXIT
 	wait $!
 	echo $? >pod.status
 ) &
-python3 -u "$STORY/cases.py" 43 $netns || failed=1
+python3 -u "$STORY/cases.py" 43 $netns || { failed=1; end_of pod.console; }
 expect ended vm_wait pod 30
 cat pod.err
 clean() {
