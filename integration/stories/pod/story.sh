@@ -1,7 +1,6 @@
 # what: pods through containerd 1.7 and 2 by the CRI: two containers, a kill, a refusal; $PARTS has the rest ("life1 kills2 blocks2")
-# by-name: its part smoke was seen case by case in two boots, not yet in one run; of the others only the start of run
 # needs: pods
-# timeout: 300
+# timeout: 600
 # timeout-soak: 14400
 . "$TOP/lib/told.sh"
 . "$TOP/lib/pods.sh"
