@@ -249,7 +249,7 @@ int vm_start(struct vm *vm, struct err *err)
 		return rc;
 	vm->state = vm_gdb_waits(vm) ? VM_PAUSED : VM_RUNNING;
 	if (vm->state == VM_RUNNING)
-		vcpus_run(&vm->vcpus, NULL);
+		vcpus_run(&vm->vcpus, VCPUS_ALL);
 	return 0;
 }
 
@@ -279,7 +279,7 @@ int vm_resume(struct vm *vm, struct err *err)
 		return rc;
 	vm->state = VM_RUNNING;
 	vm_devices_resume(vm);
-	vcpus_run(&vm->vcpus, vm->run_only);
+	vcpus_run(&vm->vcpus, vm->run_only ? vm->run_only : VCPUS_ALL);
 	vm_tell(vm, VM_EVENT_RESUMED, NULL);
 	return 0;
 }
@@ -306,7 +306,7 @@ int vm_reset(struct vm *vm, struct err *err)
 		return rc;
 	vm->state = VM_RUNNING;
 	vm_tell(vm, VM_EVENT_RESET, NULL);
-	vcpus_run(&vm->vcpus, NULL);
+	vcpus_run(&vm->vcpus, VCPUS_ALL);
 	return 0;
 }
 

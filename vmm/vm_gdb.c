@@ -36,6 +36,7 @@ struct vm_gdb {
 	struct stub stub;
 	struct stub_target target;
 	char *xml;
+	uint64_t threads; /* that the debugger has set going, a bit each */
 	/* The step under way. */
 	struct {
 		unsigned cpu, n;
@@ -72,6 +73,7 @@ static int each_page(struct vm *vm, unsigned cpu, uint64_t addr, void *data, siz
 		if (write) { /* it may be code */
 			char *code = mem_iov(mem_at(&vm->mem, gpa, n), n).iov_base;
 
+			/* syscall(loop): riscv_flush_icache: code that a debugger has written */
 			__builtin___clear_cache(code, code + n);
 		}
 		addr += n;
@@ -122,25 +124,28 @@ static int pause_vm(struct vm *vm)
 	return vm->state == VM_RUNNING ? vm_pause(vm, &err) : 0;
 }
 
-static int run_vm(struct vm_gdb *g, const struct vcpu *only)
+static int run_vm(struct vm_gdb *g, uint64_t only)
 {
 	struct err err;
 	int rc;
 
-	if (g->vm->state == VM_RUNNING && !only)
+	if (g->vm->state == VM_RUNNING && only == VCPUS_ALL)
 		return 0;
 	/* all are parked; who came to an ebreak and was not told comes to it again, if it is there
 	 */
 	__atomic_store_n(&g->vm->gdb_hit, 0, __ATOMIC_SEQ_CST);
 	g->vm->run_only = only;
 	rc = vm_resume(g->vm, &err);
-	g->vm->run_only = NULL;
+	g->vm->run_only = 0;
 	return rc;
 }
 
-static int resume(void *arg)
+static int resume(void *arg, uint64_t threads)
 {
-	return run_vm(arg, NULL);
+	struct vm_gdb *g = arg;
+
+	g->threads = threads;
+	return run_vm(g, threads);
 }
 
 static bool fetch(void *arg, uint64_t addr, uint16_t *half)
@@ -205,8 +210,9 @@ static int step(void *arg, unsigned thread)
 		rc = step_breakpoint(g, target[i]);
 	if (!n)
 		rc = -EFAULT;
+	g->threads = UINT64_C(1) << thread;
 	if (!rc)
-		rc = run_vm(g, v);
+		rc = run_vm(g, g->threads);
 	if (rc)
 		end_step(g);
 	return rc;
@@ -270,7 +276,7 @@ void vm_gdb_hit(struct vm *vm)
 	for (unsigned i = 0; i < vm->cpus && !told; i++)
 		if (hit >> i & 1)
 			told = sort_out(g, i);
-	if (!told && run_vm(g, g->step.n ? &vm->vcpu[g->step.cpu] : NULL))
+	if (!told && run_vm(g, g->client >= 0 ? g->threads : VCPUS_ALL))
 		log_limited(&vm->limit, "go on after the guest's own breakpoint");
 }
 
@@ -316,7 +322,7 @@ static void hang_up(struct vm_gdb *g)
 	stub_clear(&g->stub);
 	if (vm_gdb_arm(vm, &err))
 		log_warn("%s", err.msg);
-	if (run_vm(g, NULL))
+	if (run_vm(g, VCPUS_ALL))
 		log_warn("go on without the debugger");
 }
 

@@ -114,7 +114,7 @@ struct vm {
 	/* The debugger. */
 	struct vm_gdb *gdb;	     /* NULL: none may come */
 	uint64_t gdb_hit;	     /* atomic: vCPUs that came to an ebreak */
-	const struct vcpu *run_only; /* during vm_resume(): the only one that is to run */
+	uint64_t run_only; /* during vm_resume(): a bit for each vCPU that is to run; 0: all */
 
 	struct utsname host; /* its kernel */
 

@@ -39,7 +39,7 @@ void vm_wake(struct vm *vm)
 	timer_set(&vm->look, 0, 0);
 	vm->state = VM_RUNNING;
 	vm_tell(vm, VM_EVENT_WAKEUP, NULL);
-	vcpus_run(&vm->vcpus, NULL);
+	vcpus_run(&vm->vcpus, VCPUS_ALL);
 }
 
 static void look(struct timer *t)
@@ -57,7 +57,7 @@ static int reset_hart(struct vm *vm, struct vcpu *v)
 	int rc = vcpu_set_stopped(v, true);
 
 	for (unsigned i = 0; i < RESET_TRIES && !rc && pc != vm->suspend.address; i++) {
-		vcpus_run(&vm->vcpus, v);
+		vcpus_run(&vm->vcpus, UINT64_C(1) << v->index);
 		/* syscall(loop): ppoll: gives a hart a moment */
 		poll(NULL, 0, 1);
 		vcpus_pause(&vm->vcpus, vm->vcpu, vm->max_cpus);

@@ -256,48 +256,62 @@ void stub_clear(struct stub *s)
 
 /* running */
 
-static void run(struct stub *s, bool step, unsigned thread)
-{
-	int rc;
+#define ALL_THREADS UINT64_MAX
 
-	s->running = true;
-	rc = step ? s->t->step(s->t->arg, thread) : s->t->resume(s->t->arg);
+static void began(struct stub *s, int rc)
+{
 	if (rc) {
 		s->running = false;
 		reply_code(s, rc);
 	}
 }
 
+static void run(struct stub *s, uint64_t threads)
+{
+	s->running = true;
+	began(s, s->t->resume(s->t->arg, threads));
+}
+
 static void go_on(struct stub *s, char *args UNUSED)
 {
-	run(s, false, 0);
+	run(s, ALL_THREADS);
 }
 
 static void step(struct stub *s, char *args UNUSED)
 {
-	run(s, true, s->thread);
+	s->running = true;
+	began(s, s->t->step(s->t->arg, s->thread));
 }
 
-/* "vCont;s:1;c": the first action that steps is the one that counts; the others wait for it. */
+/*
+ * "vCont;c:2": those that are named go on, the others wait; GDB counts on it where it takes one
+ * thread over a breakpoint. "vCont;s:1;c": the first action that steps is the one that counts.
+ */
 static void vcont(struct stub *s, char *args)
 {
+	uint64_t threads = 0;
+
 	for (char *p = args; *p; p += strcspn(p, ";")) {
 		unsigned thread = s->thread;
+		bool steps, one;
 
 		if (*p == ';')
 			p++;
-		if (*p != 's' && *p != 'S')
-			continue;
+		steps = *p == 's' || *p == 'S';
 		p += strcspn(p, ":;");
 		if (*p == ':' && !thread_of(s, p + 1, &thread)) {
 			reply_code(s, -EINVAL);
 			return;
 		}
-		s->thread = thread;
-		run(s, true, thread);
-		return;
+		if (steps) {
+			s->thread = thread;
+			step(s, NULL);
+			return;
+		}
+		one = *p == ':' && strtol(p + 1, NULL, 16) > 0;
+		threads |= one ? UINT64_C(1) << thread : ALL_THREADS;
 	}
-	run(s, false, 0);
+	run(s, threads ? threads : ALL_THREADS);
 }
 
 static void vcont_which(struct stub *s, char *args UNUSED)

@@ -12,15 +12,16 @@
 #define STUB_REG_MAX	 256 /* bytes of one register at most: VLEN 2048 */
 
 struct stub_target {
-	unsigned nthreads; /* numbered from 0 here, from 1 in the protocol */
+	unsigned nthreads; /* at most 64, numbered from 0 here, from 1 in the protocol */
 	/* Its length in bytes, 0 when the register can't be had now, -1 when there is none. */
 	int (*read_reg)(void *arg, unsigned thread, unsigned reg, void *value);
 	int (*write_reg)(void *arg, unsigned thread, unsigned reg, const void *value, size_t len);
 	/* Virtual addresses, as the thread sees them. 0 or -errno. */
 	int (*read_mem)(void *arg, unsigned thread, uint64_t addr, void *data, size_t len);
 	int (*write_mem)(void *arg, unsigned thread, uint64_t addr, const void *data, size_t len);
-	/* Runs all threads, or steps one by an instruction; stub_stopped() tells its end. */
-	int (*resume)(void *arg);
+	/* Runs some threads, a bit each, or steps one by an instruction; stub_stopped() tells its
+	 * end. */
+	int (*resume)(void *arg, uint64_t threads);
 	int (*step)(void *arg, unsigned thread);
 	int (*stop)(void *arg); /* stub_stopped() follows */
 	void (*detach)(void *arg);

@@ -119,7 +119,7 @@ static bool may_run(const struct vcpu *v)
 {
 	const struct vcpu_set *set = v->set;
 
-	return set->want == VCPUS_RUN && (!set->only || set->only == v);
+	return set->want == VCPUS_RUN && (set->only >> v->index & 1);
 }
 
 /* Returns false when the thread is to end. */
@@ -258,7 +258,7 @@ static void stop_all(struct vcpu_set *set, struct vcpu *vcpus, unsigned n, int w
 	pthread_mutex_unlock(&set->lock);
 }
 
-void vcpus_run(struct vcpu_set *set, const struct vcpu *only)
+void vcpus_run(struct vcpu_set *set, uint64_t only)
 {
 	pthread_mutex_lock(&set->lock);
 	set->only = only;

@@ -37,7 +37,7 @@ struct vcpu_set {
 	enum { VCPUS_PARK, VCPUS_RUN, VCPUS_END } want;
 	unsigned running;	 /* threads that are not parked */
 	unsigned runs;		 /* calls of vcpus_run() */
-	const struct vcpu *only; /* under RUN the others stay parked; NULL: all run */
+	uint64_t only;		 /* under RUN the others stay parked: a bit for each index */
 	const struct vcpu_ops *ops;
 	void *arg;
 	pid_t pid; /* the process, for signals to its threads */
@@ -81,8 +81,9 @@ int vcpu_guest_debug(const struct vcpu *v, const struct kvm_guest_debug *debug) 
 /* Starts the thread, parked, unless it has one. */
 int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err) MUST_USE;
 
-/* For all threads of the set; called by one other thread at a time. */
-void vcpus_run(struct vcpu_set *set, const struct vcpu *only);
+/* For all threads of the set; called by one other thread at a time. only: bits of those that run. */
+#define VCPUS_ALL UINT64_MAX
+void vcpus_run(struct vcpu_set *set, uint64_t only);
 /* Makes each thread leave the guest and enter it anew; returns at once. */
 void vcpus_nudge(struct vcpu *vcpus, unsigned n);
 void vcpus_pause(struct vcpu_set *set, struct vcpu *vcpus, unsigned n);

@@ -1,5 +1,4 @@
 # what: Debian's gdb attaches: registers, CSRs, memory, breakpoints, single steps, Ctrl-C; the guest's own breakpoints stay its own
-# by-name: Debian's gdb aborts now and then while it steps (infrun.c, finish_step_over), on a busy host more often than not; not understood
 # timeout: 300
 . "$TOP/lib/told.sh"
 

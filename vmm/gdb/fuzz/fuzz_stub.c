@@ -67,8 +67,9 @@ static int write_mem(void *arg, unsigned thread, uint64_t addr, const void *data
 	return 0;
 }
 
-static int run(void *arg UNUSED)
+static int run(void *arg UNUSED, uint64_t threads)
 {
+	must(threads);
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct fix {
 	char out[3 * RSP_PACKET];
 	size_t nout;
 	int resumed, stepped, detached, killed;
+	uint64_t threads;
 };
 
 static int read_reg(void *arg, unsigned thread, unsigned reg, void *value)
@@ -61,9 +62,10 @@ static int write_mem(void *arg, unsigned thread, uint64_t addr, const void *data
 	return 0;
 }
 
-static int resume(void *arg)
+static int resume(void *arg, uint64_t threads)
 {
 	((struct fix *)arg)->resumed++;
+	((struct fix *)arg)->threads = threads;
 	return 0;
 }
 
@@ -239,6 +241,7 @@ static void running(void **state)
 	answers(f, "vCont?", "vCont;c;C;s;S");
 	answers(f, "vCont;c", NULL);
 	assert_int_equal(f->resumed, 1);
+	assert_true(f->threads == UINT64_MAX);
 	answers(f, "g", NULL); /* it runs: nothing is asked */
 	f->nout = 0;
 	stub_stopped(&f->stub, 1, 5, true);
@@ -258,6 +261,19 @@ static void running(void **state)
 	assert_int_equal(f->stepped, 2);
 	stub_stopped(&f->stub, 1, 5, false);
 	answers(f, "vCont;s:9", "E16");
+	answers(f, "vCont;c:2", NULL); /* the other waits */
+	assert_int_equal(f->threads, 2);
+	stub_stopped(&f->stub, 1, 5, true);
+	answers(f, "vCont;c:1;c:2", NULL);
+	assert_int_equal(f->threads, 3);
+	stub_stopped(&f->stub, 1, 5, true);
+	answers(f, "vCont;c:-1", NULL);
+	assert_true(f->threads == UINT64_MAX);
+	stub_stopped(&f->stub, 1, 5, true);
+	answers(f, "vCont;c:1;c", NULL);
+	assert_true(f->threads == UINT64_MAX);
+	stub_stopped(&f->stub, 1, 5, true);
+	answers(f, "vCont;c:9", "E16");
 	answers(f, "s", NULL);
 	f->nout = 0;
 	stub_exited(&f->stub, 0);
