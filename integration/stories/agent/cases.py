@@ -380,6 +380,8 @@ def many(g):
         same((what, after[what]), (what, before[what]))
     check(after["memory"] <= before["memory"] + 256, "the agent has grown")
     check(after["threads"] <= before["threads"] + 1, "threads are left")
+    # (what ends while it is counted is a zombie for a moment)
+    check(any(g.figures("probe")["zombies"] <= before["zombies"] for _ in range(20)), "zombies are left")
 
 
 def hooks(g):
