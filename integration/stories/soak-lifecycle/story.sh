@@ -107,11 +107,12 @@ same() {
 idle_memory() {
 	wait_for life.console '^@ idle' 100 || return 1
 	sleep 2
+	# shellcheck disable=SC2046 # the monitor and its opener
 	own=$(awk '
 		/^[0-9a-f]+-[0-9a-f]+ / { big = 0 }
 		/^Size:/ { big = $2 >= 65536 }
 		/^Pss:/ && !big { pss += $2 }
-		END { print pss + 0 }' "/proc/$(cat life.pid)/smaps")
+		END { print pss + 0 }' $(for pid in $(cat life.pid) $(pgrep -P "$(cat life.pid)"); do echo "/proc/$pid/smaps"; done))
 	figure own_memory sampan "$own" KiB
 	echo "own memory $own KiB"
 	[ "$own" -gt 100 ] && [ "$own" -le 2048 ]
