@@ -6,9 +6,9 @@ kvm-bare_SOURCES := integration/stories/soak-lifecycle/bare.c
 pod-net_SOURCES = integration/stories/pod-net/pod-net.c $(sort $(POD_NET_SOURCES) $(AGENT_CLIENT_SOURCES) $(CORE_SOURCES))
 pod-net_LIBS := -lmnl -ljansson -lprotobuf-c
 $(O)/riscv64/integration/stories/pod-net/pod-net.o: | $(PROTO_READY)
-PROGRAM_NAMES += jail-try
-jail-try_SOURCES := integration/stories/jail/try.c vmm/jail/filter.c $(wildcard vmm/core/*.c vmm/block/*.c)
-jail-try_LIBS := -luring
+PROGRAM_NAMES += seccomp-try
+seccomp-try_SOURCES := integration/stories/seccomp/try.c vmm/jail/filter.c $(wildcard vmm/core/*.c vmm/block/*.c)
+seccomp-try_LIBS := -luring
 
 # The hostile guest: a kernel of its own, beside the programs so that stories find it there.
 EVIL := integration/evil-guest

@@ -26,8 +26,8 @@ $(JAIL)/make_filters: vmm/jail/make_filters.c $(JAIL)/numbers.inc | $(PREPARED)
 $(JAIL)/filters.inc: $(JAIL)/make_filters
 	$(Q)$(IN_TOOLS) $< >$@.new && mv $@.new $@
 
-$(O)/riscv64/vmm/jail/filter.o $(O)/riscv64/integration/stories/jail/try.o $(O)/lint/gcc-riscv64/vmm/jail/filter.ok $(O)/lint/tidy/vmm/jail/filter.ok $(O)/lint/gcc-riscv64/integration/stories/jail/try.ok \
-	$(O)/lint/tidy/integration/stories/jail/try.ok: $(JAIL)/filters.inc
+$(O)/riscv64/vmm/jail/filter.o $(O)/riscv64/integration/stories/seccomp/try.o $(O)/lint/gcc-riscv64/vmm/jail/filter.ok $(O)/lint/tidy/vmm/jail/filter.ok $(O)/lint/gcc-riscv64/integration/stories/seccomp/try.ok \
+	$(O)/lint/tidy/integration/stories/seccomp/try.ok: $(JAIL)/filters.inc
 TEST_SOURCES += $(wildcard vmm/*/test/test_*.c) vmm/test/test_vm.c
 # Whole machines, on a KVM that is not there: everything of the core, with RISC-V's view of KVM's interface.
 vmm/test/test_vm.c_EXTRA := vmm/test/fake_kvm.c $(filter-out $(NEUTRAL_SOURCES),$(VMM_SOURCES))

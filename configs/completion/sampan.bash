@@ -3,7 +3,7 @@ _sampan() {
 	local cur=$2 prev=$3
 	local options='--kernel --initrd --append --cpus --cpu --sbi --mem --disk --disk-slots --net --vsock --fs --console --virtio-console
 		--api --name --irqchip --reboot --no-rng --rng-rate --gdb --log-level --log-file --pid-file
-		--jail --jail-user --help'
+		--jail-user --no-jail --help'
 	local words=''
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		words='run check ctl agent --help --version --print-policy'

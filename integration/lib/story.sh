@@ -98,14 +98,14 @@ vm_run() {
 	return 1
 }
 
-# processes: those that work in $WORK, the story's own shells apart.
+# processes: those that the story has started, its own shells apart: of its session (in the sandbox a directory tells nothing), or
+# that work in $WORK.
 processes() {
-	for dir in /proc/[0-9]*; do
-		[ "$(readlink "$dir/cwd" 2>/dev/null)" = "$WORK" ] || continue
-		case $(cat "$dir/comm") in
-		sampan* | qemu* | vsock | socat) echo "${dir#/proc/}" ;;
-		esac
-	done
+	cat /proc/[0-9]*/stat 2>/dev/null |
+		sed -n 's/^\([0-9]*\) (\(sampan.*\|qemu.*\|vsock\|socat\)) . [0-9]* [0-9]* \([0-9]*\) .*/\1 \3/p' |
+		while read -r pid of; do
+			if [ "$of" = "$session" ] || [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$WORK" ]; then echo "$pid"; fi
+		done
 }
 
 # leftovers: fails, naming them, if a process, a tap or a socket remains. Taps that were there before do not count.
@@ -136,6 +136,7 @@ story_end() {
 	exit "$status"
 }
 
+session=$(sed 's/.*) . [0-9]* [0-9]* \([0-9]*\) .*/\1/' /proc/$$/stat)
 taps_before=$(taps)
 trap story_end EXIT
 trap 'exit 143' HUP INT TERM

@@ -115,6 +115,8 @@ static int open_log(struct run *r, struct err *err)
 {
 	const char *path = r->opts.log_file;
 
+	if (r->opts.vm.jail.off)
+		log_warn("no sandbox: --no-jail was given");
 	if (path) {
 		r->log_fd = open(path,
 			O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
@@ -211,7 +213,6 @@ static int run(struct run *r)
 	r->vm.arg = r->opts.vm.arg = r;
 	r->opts.vm.on_event = on_event;
 	r->opts.vm.on_escape = stop_soon;
-	r->opts.vm.jail.off = !r->opts.jail;
 	if (!set_up(r, &r->err)) {
 		*r->err.msg = 0; /* what was tried in vain on the way is no complaint */
 		loop_run(r->loop);

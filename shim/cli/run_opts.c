@@ -417,8 +417,8 @@ static const struct opt words[] = {
 	{ "pid-file", .set = set_path, .metavar = "FILE", R(pid_file),
 		.help = "holds the process id meanwhile" },
 	{ "jail-user", .set = set_jail_user, .metavar = "UID[:GID]",
-		.help = "what root becomes (65534) with --jail, the sandbox" },
-	{ "jail", OPT_FLAG, .set = opt_flag, R(jail) },
+		.help = "what root becomes (65534); --no-jail: no sandbox" },
+	{ "no-jail", OPT_FLAG, .set = opt_flag, R(vm.jail.off) },
 	{ "help", OPT_FLAG, .set = opt_flag, R(help) },
 };
 

@@ -30,7 +30,7 @@ struct run_opts {
 	const char *api, *log_file, *pid_file;
 	enum log_level log_level;
 	unsigned reboot;
-	bool console_given, help, jail;
+	bool console_given, help;
 	int fds[RUN_FDS]; /* inherited ones that something takes over */
 	unsigned nfds;
 	struct opts_texts texts;

@@ -6,6 +6,7 @@
 #include "shim/stratovirt/jail.h"
 
 #include <string.h>
+#include "core/log.h"
 #include "shim/opts/opts.h"
 
 static void add_dir_of(FILE *list, const char *path)
@@ -41,7 +42,9 @@ int sv_jail(struct vm_config *vm, const char *qmp, char **dirs, struct err *err)
 
 	if (rc)
 		return err_prefix(err, rc, "SAMPAN_UID");
-	vm->jail.off = !on || strcmp(on, "1") != 0;
+	vm->jail.off = on && !strcmp(on, "0");
+	if (vm->jail.off)
+		log_warn("no sandbox: SAMPAN_JAIL is 0");
 	vm->jail.names = qmp;
 	if (!vm->disk_slots)
 		return 0;

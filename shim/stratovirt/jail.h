@@ -1,7 +1,7 @@
 /*
  * What can be chosen of the sandbox. Kata's driver has no words for it, so it is the environment:
- * SAMPAN_UID (UID[:GID]), SAMPAN_DISK_DIRS (DIR:DIR...), SAMPAN_JAIL=1, without
- * which there is none.
+ * SAMPAN_UID (UID[:GID]), SAMPAN_DISK_DIRS (DIR:DIR...); SAMPAN_JAIL=0: there is none, for
+ * debugging, and the log says so.
  */
 #ifndef SAMPAN_STRATOVIRT_JAIL_H
 #define SAMPAN_STRATOVIRT_JAIL_H

@@ -171,8 +171,8 @@ start mute mute
 ended panic-untold mute 90 3
 expect panic-untold-seen grep -q 'Kernel panic' mute.console
 
-# kill -9: only a dead socket remains, and the same command starts again
-start killed ticking --disk data,id=data
+# kill -9: only a dead socket remains (in the sandbox not even that: story jail), and the same command starts again
+start killed ticking --disk data,id=data --no-jail
 guest_says killed 90 up
 kill -9 "$(cat killed.pid)"
 vm_wait killed 20

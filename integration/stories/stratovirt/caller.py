@@ -68,7 +68,8 @@ class Monitor:
             self.host.open_tap("tap0_kata", 4)
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen([MONITOR] + argv, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.DEVNULL,
-                                        pass_fds=(3, 4), env={"PATH": os.environ["PATH"], "STRATOVIRT_LOG_LEVEL": "info"})
+                                        pass_fds=(3, 4), env={"PATH": os.environ["PATH"], "STRATOVIRT_LOG_LEVEL": "info",
+                                             "SAMPAN_DISK_DIRS": os.getcwd()})
         reserve()
         self.socket = self.word(r"^unix:([^,]+)")
 

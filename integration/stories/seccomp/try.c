@@ -1,5 +1,5 @@
 /*
- * jail-try KIND [EVERY] | ring DIRECTORY: tries what the sandbox forbids, on the kernel it runs on.
+ * seccomp-try KIND [EVERY] | ring DIRECTORY: tries what the sandbox forbids, on the kernel it runs on.
  *
  * KIND: a child for each system call number (or every EVERYth) puts on the list of that kind of
  * thread and makes the call; so for ioctl requests, and for mappings that can be executed. What is
@@ -320,6 +320,6 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], jail_kind_name(kind)))
 			return try_kind(kind, argc == 3 ? strtol(argv[2], NULL, 10) : 1);
 	fprintf(stderr,
-		"usage: jail-try loop|vcpu|worker|opener [EVERY], jail-try ring DIRECTORY\n");
+		"usage: seccomp-try loop|vcpu|worker|opener [EVERY], jail-try ring DIRECTORY\n");
 	return 2;
 }
