@@ -26,6 +26,8 @@ int pidfile_write(struct pidfile *p, const char *path, struct err *err)
 		return failx(err, -EINVAL, "create pid file %s: it exists and is no regular file",
 			path);
 	rc = flock(fd, LOCK_EX | LOCK_NB) ? -errno : name_made(&p->name, path, fd);
+	if (rc && rc != -EWOULDBLOCK)
+		return fail(err, rc, "create pid file %s", path);
 	if (rc || !name_is_ours(&p->name)) {
 		name_forget(&p->name);
 		return failx(err, -EBUSY, "create pid file %s: another process is using it", path);
