@@ -3,6 +3,7 @@
 # timeout: 300
 # timeout-soak: 7200
 . "$TOP/lib/told.sh"
+. "$TOP/lib/memory.sh"
 
 cycles=5 kills=5
 [ -z "$SOAK" ] || cycles=300 kills=200
@@ -41,20 +42,6 @@ seed=7
 below() {
 	seed=$(((seed * 69069 + 12345) % 4294967296))
 	drawn=$((seed / 65536 % $1))
-}
-
-# Memory in KiB that can be had: free pages, also those in the CPUs' own lists (tens of MiB here, and as many as they like), and the page
-# cache, but for files that are nowhere else.
-memory() {
-	awk '
-		FILENAME ~ /zoneinfo/ && /^ +count:/ { sum += $2 * 4 }
-		/^(MemFree|Buffers|Cached):/ { sum += $2 }
-		/^Shmem:/ { sum -= $2 }
-		END { print sum }' /proc/zoneinfo /proc/meminfo
-}
-settle() {
-	echo 3 >/proc/sys/vm/drop_caches
-	sleep 1
 }
 
 # What KVM leaves behind, measured with machines that are nothing but KVM. It frees the root of the second stage's page tables only, not the
