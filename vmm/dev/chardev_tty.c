@@ -54,7 +54,8 @@ static void restore(void)
 	sigaddset(&ttou, SIGTTOU);
 	/* syscall(loop): rt_sigprocmask: the terminal is restored, in the background too */
 	pthread_sigmask(SIG_BLOCK, &ttou, &old);
-	/* syscall(loop): ioctl(TCSETS): the terminal is restored */
+	/* syscall(loop): ioctl(TCSETS), ioctl(TCGETS): the terminal is restored, and the C library
+	 * looks whether it is */
 	tcsetattr(terminal.fd, TCSANOW, &terminal.saved);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
