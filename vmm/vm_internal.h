@@ -112,9 +112,9 @@ struct vm {
 	unsigned wakeups_lost; /* WAKEUPS_*; set before the vCPUs run */
 
 	/* The debugger. */
-	struct vm_gdb *gdb;	     /* NULL: none may come */
-	uint64_t gdb_hit;	     /* atomic: vCPUs that came to an ebreak */
-	uint64_t run_only; /* during vm_resume(): a bit for each vCPU that is to run; 0: all */
+	struct vm_gdb *gdb; /* NULL: none may come */
+	uint64_t gdb_hit;   /* atomic: vCPUs that came to an ebreak */
+	uint64_t run_only;  /* during vm_resume(): a bit for each vCPU that is to run; 0: all */
 
 	struct utsname host; /* its kernel */
 

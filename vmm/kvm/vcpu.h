@@ -35,9 +35,9 @@ struct vcpu_set {
 	pthread_mutex_t lock; /* guards the four below */
 	pthread_cond_t changed;
 	enum { VCPUS_PARK, VCPUS_RUN, VCPUS_END } want;
-	unsigned running;	 /* threads that are not parked */
-	unsigned runs;		 /* calls of vcpus_run() */
-	uint64_t only;		 /* under RUN the others stay parked: a bit for each index */
+	unsigned running; /* threads that are not parked */
+	unsigned runs;	  /* calls of vcpus_run() */
+	uint64_t only;	  /* under RUN the others stay parked: a bit for each index */
 	const struct vcpu_ops *ops;
 	void *arg;
 	pid_t pid; /* the process, for signals to its threads */
@@ -81,8 +81,9 @@ int vcpu_guest_debug(const struct vcpu *v, const struct kvm_guest_debug *debug) 
 /* Starts the thread, parked, unless it has one. */
 int vcpu_start_thread(struct vcpu *v, struct vcpu_set *set, struct err *err) MUST_USE;
 
-/* For all threads of the set; called by one other thread at a time. only: bits of those that run. */
 #define VCPUS_ALL UINT64_MAX
+/* For all threads of the set; called by one other thread at a time. only: those that run, a bit
+ * each. */
 void vcpus_run(struct vcpu_set *set, uint64_t only);
 /* Makes each thread leave the guest and enter it anew; returns at once. */
 void vcpus_nudge(struct vcpu *vcpus, unsigned n);

@@ -1,5 +1,6 @@
 /*
- * seccomp-try KIND [EVERY] | ring DIRECTORY: tries what the sandbox forbids, on the kernel it runs on.
+ * seccomp-try KIND [EVERY] | ring DIRECTORY: tries what the sandbox forbids, on the kernel it runs
+ * on.
  *
  * KIND: a child for each system call number (or every EVERYth) puts on the list of that kind of
  * thread and makes the call; so for ioctl requests, and for mappings that can be executed. What is
