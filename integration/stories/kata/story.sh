@@ -9,7 +9,7 @@ syslogd -O "$WORK/syslog"
 
 play() { # FIXTURE DISK
 	mkdir "$1"
-	(cd "$1" && unshare -n -m --propagation private sh -c 'mount --make-rshared / && exec python3 "$@"' play "$TOP/kata/play.py" "$TOP/kata/$1.jsonl" "$TOP/bin/sampan-stratovirt" "$SAMPAN" "$2") >"$1.log" 2>&1 ||
+	(cd "$1" && unshare -n -m --propagation private sh -c 'mount --make-rshared / && exec python3 "$@"' play "$TOP/kata/play.py" "$TOP/kata/$1.jsonl" "$(command -v sampan-stratovirt)" "$SAMPAN" "$2") >"$1.log" 2>&1 ||
 		{ failed=1; tail -n 30 "$1/monitor.log" "$1/virtiofsd.log"; }
 	cat "$1.log"
 	cp "$1/monitor.log" "$OUT/$1.monitor.log"
