@@ -139,7 +139,8 @@ def refused(q):
 
     disk("spare", 9)
     named("image-missing", add(q, "drive-x", "nowhere", "0"), "nowhere", "No such file")
-    named("image-a-directory", add(q, "drive-x", ".", "0"), "is a directory")
+    os.mkdir("directory")
+    named("image-a-directory", add(q, "drive-x", "directory", "0"), "is a directory")
     named("slot-full", add(q, "drive-y", "spare", "2"), "slot 2 is full", "drive-2")
     named("slot-unknown", ask(q, "device_add", addr="999", drive="drive-y", id="y", **SLOT_KEYS), "no disk slot 999")
     named("slot-no-number", ask(q, "device_add", addr="b", drive="drive-y", id="y", **SLOT_KEYS), "addr")
