@@ -1,11 +1,10 @@
 """QMP as Kata's Go runtime speaks it (govmm): a JSON object per line, no ids, one command at a time; a greeting that names a
 major version of at least 5; events may come before or after the answer they belong to."""
 import json
-import os
 import socket
 import time
 
-DIAL_SECONDS = 10 * int(os.environ.get("PATIENCE") or 1)  # VmStartTimeout, where nothing else keeps the machine busy
+DIAL_SECONDS = 10  # VmStartTimeout
 DIAL_PAUSE = 0.05
 
 

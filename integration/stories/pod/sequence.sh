@@ -23,9 +23,8 @@ pod_sequence() {
 	done
 	case_ok "sequence-of-$count"
 	figure sequence "pod-of-$count" "$(since "$step" | awk -v n="$count" '{ printf "%.2f", $1 / n }')" s
-	# Noise of the kernel's own caches is some MiB; a pod that leaks shows by its number. KVM itself never frees the last tables of a machine's second
-	# stage, 4 KiB for each 2 MiB that the guest has used (story soak-lifecycle measures it): of 256 MiB at most 512 KiB.
-	expect memory flat $((8192 + (512 + 64) * count))
+	# noise of the kernel's own caches is some MiB; a pod that leaks shows by its number
+	expect memory flat $((8192 + 64 * count))
 	figure sequence memory-grown "$grown" KiB
 	figure sequence descriptors-grown $(($(descriptors) - descriptors)) -
 	expect descriptors test "$(descriptors)" -le $((descriptors + 4))

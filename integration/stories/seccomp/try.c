@@ -321,6 +321,6 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], jail_kind_name(kind)))
 			return try_kind(kind, argc == 3 ? strtol(argv[2], NULL, 10) : 1);
 	fprintf(stderr,
-		"usage: seccomp-try loop|vcpu|worker|opener [EVERY], jail-try ring DIRECTORY\n");
+		"usage: seccomp-try loop|vcpu|worker|opener [EVERY], seccomp-try ring DIRECTORY\n");
 	return 2;
 }
