@@ -268,6 +268,11 @@ int vm_pause(struct vm *vm, struct err *err)
 
 int vm_resume(struct vm *vm, struct err *err)
 {
+	return vm_resume_only(vm, VCPUS_ALL, err);
+}
+
+int vm_resume_only(struct vm *vm, uint64_t only, struct err *err)
+{
 	int rc;
 
 	if (vm->state == VM_SUSPENDED) {
@@ -279,7 +284,7 @@ int vm_resume(struct vm *vm, struct err *err)
 		return rc;
 	vm->state = VM_RUNNING;
 	vm_devices_resume(vm);
-	vcpus_run(&vm->vcpus, vm->run_only ? vm->run_only : VCPUS_ALL);
+	vcpus_run(&vm->vcpus, only);
 	vm_tell(vm, VM_EVENT_RESUMED, NULL);
 	return 0;
 }

@@ -127,17 +127,13 @@ static int pause_vm(struct vm *vm)
 static int run_vm(struct vm_gdb *g, uint64_t only)
 {
 	struct err err;
-	int rc;
 
 	if (g->vm->state == VM_RUNNING && only == VCPUS_ALL)
 		return 0;
 	/* all are parked; who came to an ebreak and was not told comes to it again, if it is there
 	 */
 	__atomic_store_n(&g->vm->gdb_hit, 0, __ATOMIC_SEQ_CST);
-	g->vm->run_only = only;
-	rc = vm_resume(g->vm, &err);
-	g->vm->run_only = 0;
-	return rc;
+	return vm_resume_only(g->vm, only, &err);
 }
 
 static int resume(void *arg, uint64_t threads)

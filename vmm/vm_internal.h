@@ -114,7 +114,6 @@ struct vm {
 	/* The debugger. */
 	struct vm_gdb *gdb; /* NULL: none may come */
 	uint64_t gdb_hit;   /* atomic: vCPUs that came to an ebreak */
-	uint64_t run_only;  /* during vm_resume(): a bit for each vCPU that is to run; 0: all */
 
 	struct utsname host; /* its kernel */
 
@@ -131,6 +130,8 @@ static inline bool vm_alive(const struct vm *vm)
 
 /* vm.c */
 void vm_tell(struct vm *vm, int event, const char *detail); /* on_event */
+/* vm_resume() for some of the vCPUs, a bit each; the others stay parked. */
+int vm_resume_only(struct vm *vm, uint64_t only, struct err *err) MUST_USE;
 
 /* vm_devices.c */
 int vm_devices_new(struct vm *vm, const struct vm_config *cfg, struct err *err) MUST_USE;
