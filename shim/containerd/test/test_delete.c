@@ -29,10 +29,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fix *f = *state;
-	char command[128];
 
-	snprintf(command, sizeof(command), "rm -rf %s", f->dir);
-	assert_int_equal(system(command), 0);
+	remove_tree(f->dir);
 	free(f);
 	return 0;
 }

@@ -111,12 +111,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fix *f = *state;
-	char command[128];
 
 	timer_fini(f->loop, &f->late);
 	loop_free(f->loop);
-	snprintf(command, sizeof(command), "rm -rf %s", f->dir);
-	assert_int_equal(system(command), 0);
+	remove_tree(f->dir);
 	free(f);
 	return 0;
 }

@@ -215,6 +215,13 @@ static inline int connected(struct fix *f, uint32_t *port)
 	return fd;
 }
 
+/* The same of a machine that begins with it. */
+static inline int up_connected(struct fix *f, uint32_t *port)
+{
+	up(f);
+	return connected(f, port);
+}
+
 static inline int service(struct fix *f, unsigned port)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };

@@ -11,8 +11,7 @@ static void host_connects_and_both_sides_talk(void **state UNUSED)
 	uint32_t port;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	assert_true(port >= 1U << 30);
 	assert_int_equal(f.h.type, VIRTIO_VSOCK_TYPE_STREAM);
 	assert_int_equal(f.h.buf_alloc, HV_BUFFER);
@@ -59,8 +58,7 @@ static void reset_ends_all_streams(void **state UNUSED)
 	uint32_t port;
 	int fd, waiting;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	waiting = client(&f);
 	driver_reset(&f.d);
 	assert_true(at_end(fd));
@@ -82,8 +80,7 @@ static void pause_holds_everything(void **state UNUSED)
 	uint32_t port;
 	int fd, late;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	virtio_mmio_pause(f.d.m);
 	host_says(&f, fd, "held");
 	late = client(&f);

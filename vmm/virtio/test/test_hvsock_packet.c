@@ -71,8 +71,7 @@ static void slow_host_reader_gets_every_byte(void **state UNUSED)
 	unsigned updates = 0;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	for (unsigned round = 0; read_at < TOTAL && round < 100000; round++) {
 		ssize_t n;
 
@@ -107,8 +106,7 @@ static void guest_that_overruns_its_credit_is_reset(void **state UNUSED)
 	unsigned i;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	for (i = 0; i < 1000; i++) { /* nobody reads */
 		writes(&f, port, 1024, data, sizeof(data));
 		if (hears_any(&f) && f.h.op == VIRTIO_VSOCK_OP_RST)
@@ -129,8 +127,7 @@ static void large_stream_to_the_guest(void **state UNUSED)
 	struct fix f;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	for (unsigned round = 0; heard < TOTAL && round < 100000; round++) {
 		if (sent < TOTAL) {
 			ssize_t n;
@@ -161,8 +158,7 @@ static void guest_closes_one_direction(void **state UNUSED)
 	uint32_t port;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	writes(&f, port, 1024, "last words", 10);
 	says(&f, port, 1024, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_SHUTDOWN_SEND);
 	host_hears(fd, "last words");
@@ -182,8 +178,7 @@ static void guest_stops_listening(void **state UNUSED)
 	uint32_t port;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	says(&f, port, 1024, VIRTIO_VSOCK_OP_SHUTDOWN, VIRTIO_VSOCK_SHUTDOWN_RCV);
 	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), -1);
 	assert_int_equal(errno, EPIPE);
@@ -204,8 +199,7 @@ static void guest_closes_with_data_still_on_the_way(void **state UNUSED)
 	ssize_t n;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	while (sent - told < HV_BUFFER) { /* until the credit is used up */
 		writes(&f, port, 1024, data, 4096);
 		sent += 4096;
@@ -232,8 +226,7 @@ static void host_closes_one_direction(void **state UNUSED)
 	uint32_t port;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	host_says(&f, fd, "last");
 	shutdown(fd, SHUT_WR);
 	hears(&f, VIRTIO_VSOCK_OP_RW);
@@ -255,8 +248,7 @@ static void host_closes_after_its_data(void **state UNUSED)
 	uint32_t port;
 	int fd;
 
-	up(&f);
-	fd = connected(&f, &port);
+	fd = up_connected(&f, &port);
 	host_says(&f, fd, "last");
 	close(fd);
 	hears(&f, VIRTIO_VSOCK_OP_RW);
