@@ -23,6 +23,7 @@ $(O)/evil-guest/start.o: $(EVIL)/start.S | $(PREPARED)
 	$(Q)$(RV_CC) $(EVIL_CFLAGS) -c -o $@ $<
 $(O)/riscv64/evil-guest: $(EVIL_OBJECTS) $(EVIL)/evil.lds
 	$(if $(Q),@echo "  LD   $@")
+	@mkdir -p $(@D)
 	$(Q)$(IN_TOOLS) ld.lld-19 -T $(EVIL)/evil.lds --oformat=binary -o $@ $(EVIL_OBJECTS) && chmod +x $@
 PROGRAMS += $(O)/riscv64/evil-guest
 
