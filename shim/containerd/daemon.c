@@ -21,7 +21,7 @@
 
 struct service {
 	struct shim shim;
-	struct watch signals;
+	struct watch signals, answered;
 };
 
 /* --- leaving --- */
@@ -114,6 +114,42 @@ static int catch_signals(struct service *v, struct err *err)
 	return rc ? fail(err, rc, "catch signals") : 0;
 }
 
+static void stop_waiting(struct service *v)
+{
+	if (v->answered.fd < 0)
+		return;
+	loop_remove(v->shim.loop, &v->answered);
+	close(v->answered.fd);
+	v->answered.fd = -1;
+}
+
+/* Who has never been told of a shim never ends it. */
+static void on_start_over(struct watch *w, uint32_t events UNUSED)
+{
+	struct service *v = container_of(w, struct service, answered);
+	char told;
+
+	if (read(w->fd, &told, 1) != 1) {
+		log_warn("pod %s ends: its `start` was killed before it had told of the shim",
+			v->shim.id);
+		loop_quit(v->shim.loop);
+	}
+	stop_waiting(v);
+}
+
+static int watch_start(struct service *v, int fd, struct err *err)
+{
+	int rc;
+
+	if (fd < 0)
+		return 0;
+	rc = loop_add(v->shim.loop, &v->answered, fd, EPOLLIN, on_start_over);
+	v->answered.fd = rc ? -1 : fd;
+	if (rc)
+		close(fd);
+	return rc ? fail(err, rc, "watch `start`") : 0;
+}
+
 static int serve(struct shim *s, int listener, struct err *err)
 {
 	int rc;
@@ -134,6 +170,8 @@ static int set_up(struct service *v, struct daemon *d, struct err *err)
 
 	if (!rc)
 		rc = catch_signals(v, err);
+	if (!rc)
+		rc = watch_start(v, take_fd(&d->answered), err);
 	if (!rc)
 		rc = timer_init(s->loop, &s->leave, on_leave);
 	if (!rc)
@@ -159,6 +197,7 @@ static void tear_down(struct service *v)
 	publisher_free(s->publisher);
 	if (!s->loop)
 		return;
+	stop_waiting(v);
 	timer_fini(s->loop, &s->leave);
 	timer_fini(s->loop, &s->oom_pause);
 	if (v->signals.fd >= 0) {
@@ -190,7 +229,7 @@ int daemon_run(struct daemon *d)
 		return 1;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	allow_descriptors();
-	v->signals.fd = -1;
+	v->signals.fd = v->answered.fd = -1;
 	LIST_INIT(&v->shim.containers);
 	v->shim.config = d->config;
 	v->shim.namespace = strdup(d->namespace);

@@ -10,6 +10,8 @@ struct daemon {
 	const char *ttrpc_address;  /* containerd's, for events */
 	const char *socket;	    /* ours: removed in the end */
 	int listener;
+	int answered; /* a pipe's end: a byte once containerd has been told of the socket, its end
+			 without one if nobody will ever come; -1: it has been told */
 	struct config config; /* taken over */
 	json_t *spec;	      /* taken over */
 };

@@ -2,7 +2,8 @@
  * `start`: containerd runs it in a container's bundle and reads the address of the shim that serves
  * it. Everything that can be known to be wrong is told here, where the sentence reaches the user:
  * the configuration, the kernel, /dev/kvm. The daemon is this process's child; the listening socket
- * is there before the answer.
+ * is there before the answer. If this process is killed before it has answered, the daemon ends:
+ * nobody would.
  */
 #define _GNU_SOURCE
 #include "shim/containerd/start.h"
@@ -25,6 +26,7 @@ struct start {
 	struct bootstrap boot;
 	struct bundle_group group;
 	struct daemon daemon;
+	int answered; /* the daemon's pipe, our end */
 	char socket[PLACE_SOCKET], address[PLACE_SOCKET + 8], ttrpc[PLACE_SOCKET + 8];
 };
 
@@ -124,6 +126,7 @@ static NORETURN void become_daemon(struct start *s)
 	int status;
 
 	setsid();
+	auto_fd_close(&s->answered);
 	open_log(s->daemon.config.debug);
 	set_oom_score();
 	if (place_write_pid(".", getpid(), &err))
@@ -137,6 +140,7 @@ static NORETURN void become_daemon(struct start *s)
 
 static int start_daemon(struct start *s, struct err *err)
 {
+	int ends[2];
 	pid_t pid;
 	int rc;
 
@@ -147,9 +151,15 @@ static int start_daemon(struct start *s, struct err *err)
 		rc = place_listen(&s->daemon.listener, s->socket, err);
 	if (rc)
 		return rc;
-	pid = fork();
-	if (!pid)
-		become_daemon(s);
+	pid = pipe2(ends, O_CLOEXEC);
+	if (!pid) {
+		s->daemon.answered = ends[0];
+		s->answered = ends[1];
+		pid = fork();
+		if (!pid)
+			become_daemon(s);
+		close(ends[0]);
+	}
 	if (pid < 0) {
 		rc = fail(err, -errno, "start the daemon");
 		unlink(s->socket);
@@ -185,12 +195,15 @@ static int answer(const struct start *s, struct err *err)
 	if (!rc)
 		rc = write_all(data, len, err);
 	free(data);
+	signal(SIGPIPE, SIG_IGN); /* a daemon that is gone is containerd's to find */
+	if (!rc && s->answered >= 0 && write(s->answered, "", 1) < 0)
+		log_debug("the daemon has ended already");
 	return rc;
 }
 
 int start_run(const struct args *a)
 {
-	struct start s = { .args = a, .daemon.listener = -1 };
+	struct start s = { .args = a, .daemon.listener = -1, .answered = -1 };
 	struct err err = { 0 };
 	int rc = prepare(&s, &err);
 

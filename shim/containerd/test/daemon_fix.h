@@ -38,6 +38,8 @@ struct fix {
 	struct ttrpc_server *events;
 	char topics[2048]; /* of the events that came, a space before each */
 	pid_t daemon;
+	int answered[2]; /* see struct daemon */
+	bool untold;	 /* the daemon's address is told to nobody */
 	struct ttrpc_client *client;
 	const char *service; /* "": version 2 */
 	ProtobufCServiceDescriptor v3;
@@ -216,7 +218,8 @@ static inline NORETURN void be_daemon(const struct fix *f, const char *id, const
 		.id = id,
 		.ttrpc_address = ttrpc,
 		.socket = socket,
-		.listener = listener };
+		.listener = listener,
+		.answered = f->answered[0] };
 	const char *text = f->config ? f->config : "{}";
 	const struct config_source source = { .text = text, .len = strlen(text) };
 	struct err err = { 0 };
@@ -254,10 +257,14 @@ static inline void start(struct fix *f, const char *id, const char *bundle)
 
 	path_of(f, path, "agent");
 	setenv(FAKE_AGENT, path, 1);
+	assert_int_equal(pipe2(f->answered, O_CLOEXEC), 0);
 	f->daemon = fork();
-	if (!f->daemon)
+	if (!f->daemon) {
+		close(f->answered[1]);
 		be_daemon(f, id, bundle, shim);
+	}
 	close(shim);
+	close(f->answered[0]);
 	assert_int_equal(loop_new(&f->loop, &err), 0);
 	assert_int_equal(timer_init(f->loop, &f->late, on_late), 0);
 	fake_agent_start(&f->agent, f->loop, agent);
@@ -266,6 +273,21 @@ static inline void start(struct fix *f, const char *id, const char *bundle)
 	f->v3 = containerd__task__v2__task__descriptor;
 	f->v3.name = "containerd.task.v3.Task";
 	dial(f);
+	assert_int_equal(f->untold ? 0 : write(f->answered[1], "", 1), !f->untold);
+	close(f->answered[1]);
+}
+
+/* The daemon ends by itself, well. */
+static inline void ends(struct fix *f)
+{
+	int status = -1;
+
+	for (unsigned i = 0; i < 100 * SECONDS && waitpid(f->daemon, &status, WNOHANG) != f->daemon;
+		i++)
+		usleep(10000);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	f->daemon = 0;
 }
 
 /* The daemon is told to leave, and does. */
@@ -274,16 +296,10 @@ static inline void leave(struct fix *f)
 	Containerd__Task__V2__ShutdownRequest request = FRESH(
 		containerd__task__v2__shutdown_request);
 	struct reply r;
-	int status = -1;
 
 	assert_int_equal(call(f, "Shutdown", &request.base, &r), TTRPC_OK);
 	forget(&r);
-	for (unsigned i = 0; i < 100 * SECONDS && waitpid(f->daemon, &status, WNOHANG) != f->daemon;
-		i++)
-		usleep(10000);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	f->daemon = 0;
+	ends(f);
 }
 
 static inline int setup(void **state)

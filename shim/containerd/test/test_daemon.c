@@ -43,6 +43,20 @@ static void a_lone_container(void **state)
 	leave(f);
 }
 
+/* `start` was killed before containerd had its answer. */
+static void nobody_knows_of_it(void **state)
+{
+	struct fix *f = *state;
+	char path[128];
+
+	f->untold = true;
+	make_bundle(f, "b", "");
+	start(f, "one", "b");
+	ends(f);
+	path_of(f, path, "shim");
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void signals_pauses_figures(void **state)
 {
 	struct fix *f = *state;
@@ -123,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_lone_container),
+		TEST(nobody_knows_of_it),
 		TEST(signals_pauses_figures),
 		TEST(what_fails),
 	};
