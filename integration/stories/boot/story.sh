@@ -24,10 +24,12 @@ boots() {
 }
 
 root_disk root
+memory_as_given=1
 for cpus in 1 2 4; do
 	boots "cpus-$cpus" "^cpus $cpus root" --cpus $cpus --kernel "$KERNEL" --initrd "$GUEST/initrd.gz" \
 		--disk script,ro,id=script --append "console=ttyS0 panic=-1"
 done
+memory_as_given=
 boots ext4 "root ext4" --kernel "$KERNEL" --disk root --disk script,ro,id=script \
 	--append "console=ttyS0 panic=-1 root=/dev/vda rw init=/init"
 boots erofs "root erofs" --kernel "$KERNEL" --disk "$GUEST/root.erofs,ro" --disk script,ro,id=script \

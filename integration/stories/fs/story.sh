@@ -4,7 +4,7 @@
 . "$TOP/lib/told.sh"
 
 virtiofsd=/usr/libexec/virtiofsd
-operations=${SOAK:+100000}
+operations=${SOAK:+20000}
 operations=${operations:-1500}
 M=1048576
 

@@ -1,5 +1,6 @@
 # what: the sandbox: what is left to a monitor (golden listings), with root and without, the opener, kill -9
 # timeout: 300
+memory_as_given=1
 . "$TOP/lib/told.sh"
 
 # a machine with a bit of everything: what is left to its monitor

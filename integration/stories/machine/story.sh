@@ -1,5 +1,6 @@
 # what: many vCPUs, spare ones, sizes and kinds of memory, interrupt modes; time, entropy, device tree and ISA; what sampan check says
 # timeout: 600
+memory_as_given=1
 . "$TOP/lib/told.sh"
 
 # Words of the kernel's command line say what the guest is to find: cpus, present, least and most (MiB of memory).

@@ -2,6 +2,7 @@
 # by-name: 200 kills pass; 300 starts and stops were not run to their end since a device's start was mended that failed in them
 # timeout: 300
 # timeout-soak: 7200
+memory_as_given=1
 . "$TOP/lib/told.sh"
 . "$TOP/lib/memory.sh"
 
