@@ -33,6 +33,7 @@ static const struct key {
 	{ "max_vcpus", NUMBER, AT(max_vcpus), 1, 64 },
 	{ "memory", NUMBER, AT(memory), 64, 1 << 24 },
 	{ "max_memory", NUMBER, AT(max_memory), 64, 1 << 24 },
+	{ "hugepages", FLAG, AT(hugepages), 0, 0 },
 	{ "disk_slots", NUMBER, AT(disk_slots), 0, 48 },
 	{ "boot_timeout", NUMBER, AT(boot_timeout), 1, 3600 },
 	{ "call_timeout", NUMBER, AT(call_timeout), 1, 3600 },

@@ -19,7 +19,7 @@ struct config {
 	unsigned memory, max_memory; /* MiB */
 	unsigned disk_slots;
 	unsigned boot_timeout, call_timeout; /* s */
-	bool debug, seccomp, watch_config_maps, shared_files;
+	bool debug, seccomp, watch_config_maps, shared_files, hugepages;
 	json_t *json; /* owns the texts */
 };
 

@@ -101,6 +101,7 @@ static void set_machine(struct monitor *m, struct machine *k)
 		.append = c->append,
 		.cpus = c->cpus,
 		.mem_size = c->mem_size,
+		.mem.pages = c->hugepages ? MEM_PAGES_HUGETLB : MEM_PAGES_THP,
 		.disks = &k->disk,
 		.disk_slots = c->disk_slots,
 		.nets = k->nets,

@@ -30,7 +30,7 @@ struct wire_net {
 struct wire_config {
 	uint64_t mem_size; /* bytes */
 	uint32_t cpus, disk_slots, cid, nnets;
-	bool root_is_image, has_fs, debug;
+	bool root_is_image, has_fs, hugepages, debug;
 	char name[80], tag[37], append[WIRE_APPEND];
 	struct wire_net net[WIRE_NETS];
 };

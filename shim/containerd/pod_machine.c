@@ -116,6 +116,7 @@ static int set_config(const struct pod *p, struct wire_config *c, struct err *er
 		.cid = p->cid,
 		.root_is_image = p->config->image,
 		.has_fs = p->config->shared_files,
+		.hugepages = p->config->hugepages,
 		.debug = p->config->debug,
 	};
 	snprintf(c->name, sizeof(c->name), "%s", p->id);

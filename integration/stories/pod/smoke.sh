@@ -12,9 +12,13 @@ pod_smoke() {
 			{ "container_path": "/etc/map", "host_path": "'$volumes'/kubernetes.io~configmap/map", "readonly": true } ],
 		'"$life_limits"
 	container beside 'wget -q -O - http://127.0.0.1:8080/file; exit 7'
-	step=$(now)
+	from_pool=
+	case $RUNTIME$generation in sampan*2) [ "$(free_pages)" -lt 200 ] || from_pool=1 ;; esac
+	[ -z "$from_pool" ] || sampan_config hugepages true
+	step=$(now) pool=$(free_pages)
 	expect launch launch smoke
 	figure smoke launch "$(since "$step")" s
+	[ -z "$from_pool" ] || expect hugepages test "$(free_pages)" -le $((pool - 128))
 	smoke_inside
 	if [ "$generation" = 1 ]; then
 		smoke_killed "$(case $RUNTIME in sampan*) echo monitor ;; *) echo shim ;; esac)"
@@ -28,8 +32,11 @@ pod_smoke() {
 		smoke_killed shim
 	fi
 	rm -rf "${volumes%/*}"
+	[ -z "$from_pool" ] || sampan_config
 	expect released released idle
 }
+
+free_pages() { cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages; }
 
 smoke_inside() {
 	first=$(cat smoke.container) life=$(cat smoke.pod)

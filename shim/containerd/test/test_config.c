@@ -30,6 +30,7 @@ static void defaults(void **state)
 	assert_null(c.initrd);
 	assert_int_equal(c.memory, 256);
 	assert_true(c.seccomp);
+	assert_false(c.hugepages);
 	config_free(&c);
 }
 
@@ -40,7 +41,7 @@ static void keys(void **state)
 
 	(void)state;
 	assert_int_equal(load(&c,
-				 "{\"kernel\": \"/k\", \"initrd\": \"/i\", \"vcpus\": 2, "
+				 "{\"kernel\": \"/k\", \"initrd\": \"/i\", \"vcpus\": 2, \"hugepages\": true, "
 				 "\"memory\": 512, \"debug\": true, \"annotations\": [\"memory\"]}",
 				 &err),
 		0);
@@ -48,7 +49,7 @@ static void keys(void **state)
 	assert_string_equal(c.initrd, "/i");
 	assert_null(c.image);
 	assert_int_equal(c.vcpus, 2);
-	assert_true(c.debug);
+	assert_true(c.debug && c.hugepages);
 	config_free(&c);
 }
 
