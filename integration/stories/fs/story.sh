@@ -167,7 +167,12 @@ told fio-mmap verify --rw=randwrite --bs=4k --ioengine=mmap
 # fpunch is left out: it fails on tmpfs, too
 for stressor in access chdir chmod chown dentry dir dirdeep dirmany fallocate fcntl filename flock fstat getdent hdd iomix \
 	link lockf metamix mknod open readahead rename seek sync-file symlink touch unlink utime xattr; do
-	told "stress-$stressor" in_load stress-ng --temp-path /mnt --$stressor 2 --timeout 5s --verify --oomable
+	case $stressor in # a gigabyte each, if nothing is said
+	hdd | fallocate | iomix | metamix | readahead | sync-file) size="--$stressor-bytes 16m" ;;
+	seek) size='--seek-size 16m' ;;
+	*) size= ;;
+	esac
+	told "stress-$stressor" in_load stress-ng --temp-path /mnt --$stressor 2 $size --timeout 5s --verify --oomable
 done
 EOS
 	mkdir strained
