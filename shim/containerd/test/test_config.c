@@ -40,10 +40,11 @@ static void keys(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(load(&c,
-				 "{\"kernel\": \"/k\", \"initrd\": \"/i\", \"vcpus\": 2, \"hugepages\": true, "
-				 "\"memory\": 512, \"debug\": true, \"annotations\": [\"memory\"]}",
-				 &err),
+	assert_int_equal(
+		load(&c,
+			"{\"kernel\": \"/k\", \"initrd\": \"/i\", \"vcpus\": 2, \"hugepages\": true, "
+			"\"memory\": 512, \"debug\": true, \"annotations\": [\"memory\"]}",
+			&err),
 		0);
 	assert_string_equal(c.kernel, "/k");
 	assert_string_equal(c.initrd, "/i");
