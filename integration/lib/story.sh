@@ -52,6 +52,12 @@ script_disk() {
 # root_disk FILE: a writable copy of the ext4 root file system.
 root_disk() { cp "$GUEST/root.ext4" "$1"; }
 
+# how many pages of 2 MiB the host has that nobody has or is promised
+free_pages() {
+	pool=/sys/kernel/mm/hugepages/hugepages-2048kB
+	echo $(($(cat $pool/free_hugepages) - $(cat $pool/resv_hugepages)))
+}
+
 # pages_for SIZE[,WORDS]: what --mem gets: 2 MiB pages if the host has them to spare, since a guest boots twice as fast where none of
 # its pages costs an exit. A story that is about memory sets memory_as_given.
 memory_as_given=
@@ -61,7 +67,7 @@ pages_for() {
 	*[!0-9M]*) ;;
 	*M) pages=$((${1%M} / 2)) ;;
 	esac
-	if [ "$pages" -gt 0 ] && [ "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages)" -ge $((2 * pages)) ]; then
+	if [ "$pages" -gt 0 ] && [ "$(free_pages)" -ge $((2 * pages)) ]; then
 		echo "$1,hugepages"
 	else
 		echo "$1"

@@ -15,10 +15,10 @@ pod_smoke() {
 	from_pool=
 	case $RUNTIME$generation in sampan*2) [ "$(free_pages)" -lt 200 ] || from_pool=1 ;; esac
 	[ -z "$from_pool" ] || sampan_config hugepages true
-	step=$(now) pool=$(free_pages)
+	step=$(now) had_pages=$(free_pages)
 	expect launch launch smoke
 	figure smoke launch "$(since "$step")" s
-	[ -z "$from_pool" ] || expect hugepages test "$(free_pages)" -le $((pool - 128))
+	[ -z "$from_pool" ] || expect hugepages test "$(free_pages)" -le $((had_pages - 128))
 	smoke_inside
 	if [ "$generation" = 1 ]; then
 		smoke_killed "$(case $RUNTIME in sampan*) echo monitor ;; *) echo shim ;; esac)"
@@ -35,8 +35,6 @@ pod_smoke() {
 	[ -z "$from_pool" ] || sampan_config
 	expect released released idle
 }
-
-free_pages() { cat /sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages; }
 
 smoke_inside() {
 	first=$(cat smoke.container) life=$(cat smoke.pod)
