@@ -8,47 +8,50 @@
 
 #define SOURCES 3
 
-static struct aplic a;
-
 static void line(void *arg, unsigned hart, bool level)
 {
-	(void)arg, (void)level;
-	prove(hart < a.nharts, "a line of a hart that is there");
+	const struct aplic *a = arg;
+
+	(void)level;
+	prove(hart < a->nharts, "a line of a hart that is there");
 }
 
 static void msi(void *arg, unsigned hart, unsigned guest, unsigned id)
 {
-	(void)arg;
-	prove(hart < a.nharts && guest <= 0x3f && id && id <= EIID_MASK,
+	const struct aplic *a = arg;
+
+	prove(hart < a->nharts && guest <= 0x3f && id && id <= EIID_MASK,
 		"an MSI to a hart that is there");
 }
 
-static uint32_t sources(void)
+static uint32_t sources(const struct aplic *a)
 {
-	return (UINT32_C(2) << a.nsources) - 2;
+	return (UINT32_C(2) << a->nsources) - 2;
 }
 
-static void any_aplic(void)
+static void any_aplic(struct aplic *a)
 {
-	__CPROVER_havoc_object(&a);
-	a.out = (struct aplic_output){ line, msi, NULL };
-	assume(a.nsources && a.nsources <= SOURCES && a.nharts && a.nharts <= APLIC_MAX_HARTS);
-	assume(a.modes && a.modes <= (APLIC_DIRECT | APLIC_MSI));
-	assume(!(a.pending[0] & ~sources()) && !(a.enabled[0] & ~sources()));
+	__CPROVER_havoc_object(a);
+	a->out = (struct aplic_output){ line, msi, a };
+	assume(a->nsources && a->nsources <= SOURCES && a->nharts && a->nharts <= APLIC_MAX_HARTS);
+	assume(a->modes && a->modes <= (APLIC_DIRECT | APLIC_MSI));
+	assume(!(a->pending[0] & ~sources(a)) && !(a->enabled[0] & ~sources(a)));
 }
 
-static void check_aplic(void)
+static void check_aplic(const struct aplic *a)
 {
-	prove(!(a.pending[0] & ~sources()), "only sources that are there are pending");
-	prove(!(a.enabled[0] & ~sources()), "only sources that are there are enabled");
+	prove(!(a->pending[0] & ~sources(a)), "only sources that are there are pending");
+	prove(!(a->enabled[0] & ~sources(a)), "only sources that are there are enabled");
 }
 
 /* prove: aplic_read unwind=4 read_inputs.0:33 */
 void prove_aplic_read(void)
 {
-	any_aplic();
+	struct aplic a;
+
+	any_aplic(&a);
 	(void)aplic_read(&a, nondet_u64());
-	check_aplic();
+	check_aplic(&a);
 }
 
 static bool is_bits(uint64_t off)
@@ -57,37 +60,41 @@ static bool is_bits(uint64_t off)
 }
 
 /* A write, and whether the state still holds. */
-static void write_at(uint64_t off)
+static void write_at(struct aplic *a, uint64_t off)
 {
-	aplic_write(&a, off, nondet_u32());
-	check_aplic();
+	aplic_write(a, off, nondet_u32());
+	check_aplic(a);
 }
 
 /* prove: aplic_domain unwind=4 write_bits.0:5 */
 void prove_aplic_domain(void)
 {
-	any_aplic();
-	write_at(nondet_bool() ? DOMAINCFG : GENMSI);
+	struct aplic a;
+
+	any_aplic(&a);
+	write_at(&a, nondet_bool() ? DOMAINCFG : GENMSI);
 }
 
 /* prove: aplic_source unwind=4 write_bits.0:5 */
 void prove_aplic_source(void)
 {
 	uint64_t off = nondet_u64();
+	struct aplic a;
 
-	any_aplic();
+	any_aplic(&a);
 	assume((off >= SOURCECFG && off < SETIP) || (off >= TARGET && off < END));
-	write_at(off);
+	write_at(&a, off);
 }
 
 /* prove: aplic_hart unwind=4 write_bits.0:5 */
 void prove_aplic_hart(void)
 {
 	uint64_t off = nondet_u64();
+	struct aplic a;
 
-	any_aplic();
+	any_aplic(&a);
 	assume(off >= END);
-	write_at(off);
+	write_at(&a, off);
 }
 
 /* A word of bits is written source by source: three bits stand for all.
@@ -96,11 +103,12 @@ void prove_aplic_bits(void)
 {
 	uint64_t off = nondet_u64();
 	uint32_t value = nondet_u32();
+	struct aplic a;
 
-	any_aplic();
+	any_aplic(&a);
 	assume(is_bits(off) && off % 0x100 < BITMAP_BYTES && value <= 7);
 	aplic_write(&a, off, value);
-	check_aplic();
+	check_aplic(&a);
 }
 
 /* The registers that take a source's number.
@@ -108,17 +116,20 @@ void prove_aplic_bits(void)
 void prove_aplic_number(void)
 {
 	uint64_t off = nondet_u64();
+	struct aplic a;
 
-	any_aplic();
+	any_aplic(&a);
 	assume(is_bits(off) ? off % 0x100 >= BITMAP_BYTES
 			    : off == SETIPNUM_LE || off == SETIPNUM_BE);
-	write_at(off);
+	write_at(&a, off);
 }
 
 /* prove: aplic_input unwind=4 */
 void prove_aplic_input(void)
 {
-	any_aplic();
+	struct aplic a;
+
+	any_aplic(&a);
 	aplic_set_input(&a, nondet_unsigned(), nondet_bool());
-	check_aplic();
+	check_aplic(&a);
 }

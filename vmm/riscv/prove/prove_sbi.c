@@ -7,12 +7,10 @@
 #define RAM  UINT64_C(0x80000000)
 #define SIZE 600 /* bytes: more than are copied at once */
 
-static char ram[SIZE];
-static unsigned long written;
-
 void __guest *mem_at(const struct mem *mem, uint64_t gpa, uint64_t len)
 {
-	(void)mem;
+	char *ram = mem->region[0].hva;
+
 	return gpa >= RAM && gpa - RAM < SIZE && len <= SIZE - (gpa - RAM) ? ram + (gpa - RAM)
 									   : NULL;
 }
@@ -25,15 +23,19 @@ int mem_read(const struct mem *mem, uint64_t gpa, void *dst, size_t len)
 
 static void console_write(void *arg, const void *data, size_t len)
 {
-	(void)arg;
+	unsigned long *written = arg;
+
 	prove(__CPROVER_r_ok(data, len), "what is written is there");
-	written += len;
+	*written += len;
 }
 
 /* prove: sbi_call unwind=4 */
 void prove_sbi_call(void)
 {
-	const struct sbi_env env = { .console_write = console_write };
+	char ram[SIZE];
+	const struct mem mem = { .region[0].hva = ram };
+	unsigned long written = 0;
+	const struct sbi_env env = { .mem = &mem, .console_write = console_write, .arg = &written };
 	unsigned long ret[2],
 		args[6] = { nondet_u64(), nondet_u64(), nondet_u64(), nondet_u64(), nondet_u64(),
 			nondet_u64() };

@@ -114,25 +114,23 @@ static const struct virtio_ops ops = { .start = dev_start,
 	.kick = dev_kick,
 	.config_written = dev_written };
 static const struct mmio_host host = { .ioeventfd = host_ioeventfd };
-static struct virtio_dev dev;
-static struct virtio_mmio m;
 
-static void any_device(void)
+static void any_device(struct virtio_dev *dev, struct virtio_mmio *m)
 {
-	__CPROVER_havoc_object(&dev);
-	__CPROVER_havoc_object(&m);
-	dev.ops = &ops;
-	dev.bus = &mmio_bus;
-	dev.bus_data = &m;
-	m.dev = &dev;
-	m.host = &host;
-	assume(dev.nqueues && dev.nqueues <= VIRTIO_MAX_QUEUES);
-	assume(dev.config_size <= sizeof(dev.config));
-	assume(dev.config_writable_len <= dev.config_size &&
-		dev.config_writable_off <= dev.config_size - dev.config_writable_len);
+	__CPROVER_havoc_object(dev);
+	__CPROVER_havoc_object(m);
+	dev->ops = &ops;
+	dev->bus = &mmio_bus;
+	dev->bus_data = m;
+	m->dev = dev;
+	m->host = &host;
+	assume(dev->nqueues && dev->nqueues <= VIRTIO_MAX_QUEUES);
+	assume(dev->config_size <= sizeof(dev->config));
+	assume(dev->config_writable_len <= dev->config_size &&
+		dev->config_writable_off <= dev->config_size - dev->config_writable_len);
 	for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++) {
-		dev.queue[q].max = QUEUE_MAX_SIZE;
-		m.kick[q].m = &m;
+		dev->queue[q].max = QUEUE_MAX_SIZE;
+		m->kick[q].m = m;
 	}
 }
 
@@ -146,11 +144,13 @@ static void any_access(uint64_t *off, unsigned *len)
 /* prove: mmio_read unwind=9 */
 void prove_mmio_read(void)
 {
+	struct virtio_dev dev;
+	struct virtio_mmio m;
 	uint8_t data[8];
 	uint64_t off;
 	unsigned len;
 
-	any_device();
+	any_device(&dev, &m);
 	any_access(&off, &len);
 	virtio_mmio_read(&m, off, data, len);
 	for (unsigned i = 0; i < len; i++)
@@ -161,10 +161,12 @@ void prove_mmio_read(void)
 /* prove: mmio_write unwind=4 */
 void prove_mmio_write(void)
 {
+	struct virtio_dev dev;
+	struct virtio_mmio m;
 	uint32_t value = nondet_u32();
 	uint64_t off = nondet_u64();
 
-	any_device();
+	any_device(&dev, &m);
 	assume(off < VIRTIO_MMIO_CONFIG);
 	virtio_mmio_write(&m, off, &value, sizeof(value));
 	for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++)
@@ -182,11 +184,13 @@ static bool same_layout(const struct queue *a, const struct queue *b)
  * negotiated. prove: mmio_live unwind=4 */
 void prove_mmio_live(void)
 {
+	struct virtio_dev dev;
+	struct virtio_mmio m;
 	struct queue before[VIRTIO_MAX_QUEUES];
 	uint32_t value = nondet_u32();
 	uint64_t off = nondet_u64(), acked;
 
-	any_device();
+	any_device(&dev, &m);
 	assume(off < VIRTIO_MMIO_CONFIG && !(off == VIRTIO_MMIO_STATUS && !value));
 	assume(dev.status & VIRTIO_CONFIG_S_DRIVER_OK && dev.status & VIRTIO_CONFIG_S_FEATURES_OK);
 	for (unsigned q = 0; q < VIRTIO_MAX_QUEUES; q++)
@@ -203,9 +207,11 @@ void prove_mmio_live(void)
  * prove: mmio_features unwind=4 */
 void prove_mmio_features(void)
 {
+	struct virtio_dev dev;
+	struct virtio_mmio m;
 	uint32_t value = nondet_u32();
 
-	any_device();
+	any_device(&dev, &m);
 	assume(value);
 	assume(!dev.status && !dev.started);
 	virtio_mmio_write(&m, VIRTIO_MMIO_STATUS, &value, sizeof(value));
@@ -216,13 +222,15 @@ void prove_mmio_features(void)
 /* prove: config_write unwind=5 */
 void prove_config_write(void)
 {
+	struct virtio_dev dev;
+	struct virtio_mmio m;
 	static const unsigned lens[] = { 1, 2, 4, 8 };
 	const uint8_t data[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	unsigned at = nondet_unsigned();
 	uint64_t off = nondet_u64();
 	uint8_t before;
 
-	any_device();
+	any_device(&dev, &m);
 	assume(off < VIRTIO_MMIO_SIZE - VIRTIO_MMIO_CONFIG && at < sizeof(dev.config));
 	before = dev.config[at];
 	for (unsigned i = 0, chosen = nondet_unsigned(); i < ARRAY_SIZE(lens); i++)

@@ -12,13 +12,13 @@
 #define RAM  UINT64_C(0x80000000)
 #define SIZE 128 /* bytes */
 
-static char ram[SIZE];
-static char buffer[8]; /* what chains are copied to and from */
+#define BUFFER 8 /* bytes of what chains are copied to and from */
 
 /* mem_at() is proved in vmm/mem; here it has one region, so that CBMC sees plain array accesses. */
 void __guest *mem_at(const struct mem *mem, uint64_t gpa, uint64_t len)
 {
-	(void)mem;
+	char *ram = mem->region[0].hva;
+
 	return gpa >= RAM && gpa - RAM < SIZE && len <= SIZE - (gpa - RAM) ? ram + (gpa - RAM)
 									   : NULL;
 }
@@ -68,10 +68,12 @@ struct iovec mem_iov(void __guest *p, size_t len)
 	return (struct iovec){ p, len };
 }
 
+/* What an object is, its size tells. */
 static void check_copy(const char __guest *guest, const char *buf, size_t len)
 {
-	prove(guest >= ram && len <= (size_t)(ram + SIZE - guest), "the guest's side lies in RAM");
-	prove(buf >= buffer && len <= (size_t)(buffer + sizeof(buffer) - buf),
+	prove(__CPROVER_OBJECT_SIZE(guest) == SIZE && __CPROVER_r_ok(guest, len),
+		"the guest's side lies in RAM");
+	prove(__CPROVER_OBJECT_SIZE(buf) == BUFFER && __CPROVER_r_ok(buf, len),
 		"the other side lies in its buffer");
 }
 
@@ -87,7 +89,10 @@ void mem_copy_to(void __guest *dst, const void *src, size_t len)
 
 #include "virtio/queue.c"
 
-static const struct mem *const mem = NULL;
+/* RAM that holds anything. */
+#define ANY_RAM(mem)                                                                               \
+	char ram[SIZE];                                                                            \
+	const struct mem mem = { .region[0].hva = ram }
 
 /* What a driver may have written into the registers of a queue of at most max entries. */
 static void any_queue(struct queue *q, uint16_t max)
@@ -101,7 +106,7 @@ static void any_queue(struct queue *q, uint16_t max)
 		.used = nondet_u64() };
 }
 
-static bool any_ready_queue(struct queue *q, uint16_t max)
+static bool any_ready_queue(struct queue *q, const struct mem *mem, uint16_t max)
 {
 	any_queue(q, max);
 	if (queue_enable(q, mem))
@@ -121,10 +126,11 @@ static bool in_ram(uint64_t gpa, uint64_t len)
 /* prove: queue_enable unwind=2 */
 void prove_queue_enable(void)
 {
+	ANY_RAM(mem);
 	struct queue q;
 
 	any_queue(&q, QUEUE_MAX_SIZE);
-	if (queue_enable(&q, mem)) {
+	if (queue_enable(&q, &mem)) {
 		prove(!q.ready, "a refused queue is not ready");
 		return;
 	}
@@ -135,7 +141,7 @@ void prove_queue_enable(void)
 	prove(!(q.desc % 16) && !(q.avail % 2) && !(q.used % 4), "areas are aligned");
 }
 
-static void check_chain(const struct chain *c, const struct queue *q)
+static void check_chain(const struct chain *c, const struct queue *q, const char *ram)
 {
 	uint64_t out = 0, in = 0;
 
@@ -157,42 +163,45 @@ static void check_chain(const struct chain *c, const struct queue *q)
 /* prove: queue_pop unwind=5 */
 void prove_queue_pop(void)
 {
+	ANY_RAM(mem);
 	struct queue q;
 	struct chain c;
 
-	if (!any_ready_queue(&q, 4))
+	if (!any_ready_queue(&q, &mem, 4))
 		return;
-	if (queue_pop(&q, mem, &c) == 1)
-		check_chain(&c, &q);
+	if (queue_pop(&q, &mem, &c) == 1)
+		check_chain(&c, &q, ram);
 }
 
 /* prove: queue_push unwind=2 */
 void prove_queue_push(void)
 {
+	ANY_RAM(mem);
 	struct queue q;
 	uint16_t before;
 
-	if (!any_ready_queue(&q, 4))
+	if (!any_ready_queue(&q, &mem, 4))
 		return;
 	before = q.next_used;
-	queue_push(&q, mem, nondet_u16(), nondet_u32());
+	queue_push(&q, &mem, nondet_u16(), nondet_u32());
 	prove(q.next_used == (uint16_t)(before + 1), "one more used entry");
 }
 
 /* prove: queue_events unwind=2 */
 void prove_queue_events(void)
 {
+	ANY_RAM(mem);
 	struct queue q;
 
-	if (!any_ready_queue(&q, 4))
+	if (!any_ready_queue(&q, &mem, 4))
 		return;
-	(void)queue_want_irq(&q, mem);
-	(void)queue_want_kick(&q, mem, nondet_bool());
-	(void)queue_empty(&q, mem);
+	(void)queue_want_irq(&q, &mem);
+	(void)queue_want_kick(&q, &mem, nondet_bool());
+	(void)queue_empty(&q, &mem);
 }
 
 /* A chain as queue_pop() gives one. */
-static void any_chain(struct chain *c)
+static void any_chain(struct chain *c, char *ram)
 {
 	c->nout = nondet_u16();
 	c->nin = nondet_u16();
@@ -209,11 +218,12 @@ static void any_chain(struct chain *c)
 /* prove: chain_copy unwind=3 */
 void prove_chain_copy(void)
 {
+	char ram[SIZE], buffer[BUFFER];
 	struct chain c;
 	size_t len = nondet_size(), skip = nondet_size(), n;
 
-	any_chain(&c);
-	assume(len <= sizeof(buffer));
+	any_chain(&c, ram);
+	assume(len <= BUFFER);
 	n = nondet_bool() ? chain_read(&c, skip, buffer, len) : chain_write(&c, skip, buffer, len);
 	prove(n <= len, "no more than was asked for");
 }
@@ -221,12 +231,13 @@ void prove_chain_copy(void)
 /* prove: chain_iov unwind=3 */
 void prove_chain_iov(void)
 {
+	char ram[SIZE];
 	struct iovec iov[2];
 	struct chain c;
 	size_t len = nondet_size(), got, sum = 0;
 	unsigned n;
 
-	any_chain(&c);
+	any_chain(&c, ram);
 	n = chain_iov(&c, nondet_bool(), nondet_size(), len, iov, 2, &got);
 	prove(n <= 2 && got <= len, "no more than was asked for");
 	for (unsigned i = 0; i < n; i++) {
