@@ -26,7 +26,7 @@ host_make() {
 # host_initrd FROM DIR: DIR/initrd.gz, with the first modules of the tree FROM.
 host_initrd() {
 	first=$2/first
-	mkdir -p "$first/bin" "$first/dev" "$first/root"
+	mkdir -p "$first/bin" "$first/dev" "$first/disk"
 	cp "$cache/debian/current/busybox" "$first/bin/busybox"
 	install -m 755 "$bed/host/initrd-init" "$first/init"
 	initrd_modules "$1" "$first"
