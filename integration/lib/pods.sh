@@ -144,6 +144,12 @@ sampan_config() {
 		END { printf "{"; for (key in value) printf "%s \"%s\": %s", n++ ? "," : "", key, value[key]; print " }" }' >sampan.json
 }
 
+# from_pool: the same with guests' memory from the host's pool of 2 MiB pages; fails where that has none for a pod or two
+from_pool() {
+	case $RUNTIME in sampan*) ;; *) return 1 ;; esac
+	[ "$(free_pages)" -ge 200 ] && sampan_config hugepages true
+}
+
 # --- what is asked for -------------------------------------------------------------------------------------------------
 quoted() { printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g' | tr '\n' ';'; }
 

@@ -138,10 +138,24 @@ static NORETURN void become_daemon(struct start *s)
 	exit(status);
 }
 
-static int start_daemon(struct start *s, struct err *err)
+static pid_t fork_daemon(struct start *s)
 {
 	int ends[2];
 	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	s->daemon.answered = ends[0];
+	s->answered = ends[1];
+	pid = fork();
+	if (!pid)
+		become_daemon(s);
+	close(ends[0]);
+	return pid;
+}
+
+static int start_daemon(struct start *s, struct err *err)
+{
 	int rc;
 
 	if (place_is_live(s->socket))
@@ -151,16 +165,7 @@ static int start_daemon(struct start *s, struct err *err)
 		rc = place_listen(&s->daemon.listener, s->socket, err);
 	if (rc)
 		return rc;
-	pid = pipe2(ends, O_CLOEXEC);
-	if (!pid) {
-		s->daemon.answered = ends[0];
-		s->answered = ends[1];
-		pid = fork();
-		if (!pid)
-			become_daemon(s);
-		close(ends[0]);
-	}
-	if (pid < 0) {
+	if (fork_daemon(s) < 0) {
 		rc = fail(err, -errno, "start the daemon");
 		unlink(s->socket);
 	}
@@ -195,10 +200,17 @@ static int answer(const struct start *s, struct err *err)
 	if (!rc)
 		rc = write_all(data, len, err);
 	free(data);
-	signal(SIGPIPE, SIG_IGN); /* a daemon that is gone is containerd's to find */
-	if (!rc && s->answered >= 0 && write(s->answered, "", 1) < 0)
-		log_debug("the daemon has ended already");
 	return rc;
+}
+
+/* One that is gone already is containerd's to find. */
+static void tell_daemon(const struct start *s)
+{
+	if (s->answered < 0)
+		return;
+	signal(SIGPIPE, SIG_IGN);
+	if (write(s->answered, "", 1) < 0)
+		log_debug("the daemon has ended already");
 }
 
 int start_run(const struct args *a)
@@ -214,6 +226,8 @@ int start_run(const struct args *a)
 		rc = start_daemon(&s, &err);
 	if (!rc)
 		rc = answer(&s, &err);
+	if (!rc)
+		tell_daemon(&s);
 	config_free(&s.daemon.config);
 	json_decref(s.daemon.spec);
 	bootstrap_free(&s.boot);

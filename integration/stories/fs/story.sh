@@ -4,7 +4,7 @@
 . "$TOP/lib/told.sh"
 
 virtiofsd=/usr/libexec/virtiofsd
-operations=${SOAK:+20000}
+operations=${SOAK:+100000}
 operations=${operations:-1500}
 M=1048576
 
@@ -167,7 +167,7 @@ told fio-mmap verify --rw=randwrite --bs=4k --ioengine=mmap
 # fpunch is left out: it fails on tmpfs, too
 for stressor in access chdir chmod chown dentry dir dirdeep dirmany fallocate fcntl filename flock fstat getdent hdd iomix \
 	link lockf metamix mknod open readahead rename seek sync-file symlink touch unlink utime xattr; do
-	case $stressor in # a gigabyte each, if nothing is said
+	case $stressor in # a gigabyte each, if nothing is said: more than the host has for two
 	hdd | fallocate | iomix | metamix | readahead | sync-file) size="--$stressor-bytes 16m" ;;
 	seek) size='--seek-size 16m' ;;
 	*) size= ;;

@@ -12,7 +12,7 @@ one_of_many() {
 pod_sequence() {
 	count=$(few 3 50)
 	# KVM never frees a page table of a guest's memory, 4 KiB for 2 MiB of it; of memory in 2 MiB pages there are few
-	[ "$(free_pages)" -lt 200 ] || case $RUNTIME in sampan*) sampan_config hugepages true ;; esac
+	from_pool || echo "no pool of 2 MiB pages"
 	pod many
 	container many 'exec sleep 1000'
 	for round in 1 2; do expect "warm-$round" one_of_many; done
@@ -30,7 +30,6 @@ pod_sequence() {
 	figure sequence memory-grown "$grown" KiB
 	figure sequence descriptors-grown $(($(descriptors) - descriptors)) -
 	expect descriptors test "$(descriptors)" -le $((descriptors + 4))
-	sampan_config
 }
 # flat KIB: no more is held than that, once the kernel has cleared up; else what it is that has changed. Leaves $grown.
 flat() {

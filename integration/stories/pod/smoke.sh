@@ -12,13 +12,12 @@ pod_smoke() {
 			{ "container_path": "/etc/map", "host_path": "'$volumes'/kubernetes.io~configmap/map", "readonly": true } ],
 		'"$life_limits"
 	container beside 'wget -q -O - http://127.0.0.1:8080/file; exit 7'
-	from_pool=
-	case $RUNTIME$generation in sampan*2) [ "$(free_pages)" -lt 200 ] || from_pool=1 ;; esac
-	[ -z "$from_pool" ] || sampan_config hugepages true
+	taken=0
+	[ "$generation" = 1 ] || ! from_pool || taken=128
 	step=$(now) had_pages=$(free_pages)
 	expect launch launch smoke
 	figure smoke launch "$(since "$step")" s
-	[ -z "$from_pool" ] || expect hugepages test "$(free_pages)" -le $((had_pages - 128))
+	[ $taken = 0 ] || expect hugepages test "$(free_pages)" -le $((had_pages - taken))
 	smoke_inside
 	if [ "$generation" = 1 ]; then
 		smoke_killed "$(case $RUNTIME in sampan*) echo monitor ;; *) echo shim ;; esac)"
@@ -32,7 +31,6 @@ pod_smoke() {
 		smoke_killed shim
 	fi
 	rm -rf "${volumes%/*}"
-	[ -z "$from_pool" ] || sampan_config
 	expect released released idle
 }
 
@@ -93,5 +91,10 @@ smoke_ends() {
 smoke_refused() {
 	sampan_config kernel '"/no/such/kernel"'
 	expect no-kernel refused_pod smoke '/no/such/kernel.*No such file'
+	sampan_config hugepages true
+	pool=$(cat /proc/sys/vm/nr_hugepages)
+	echo 0 >/proc/sys/vm/nr_hugepages
+	expect no-hugepages refused_pod smoke '2 MiB pages: the host.s pool'
+	echo "$pool" >/proc/sys/vm/nr_hugepages
 	sampan_config
 }

@@ -24,7 +24,6 @@ figure() { # MEASURE SUBJECT VALUE UNIT
 	echo "$measure-$generation $*" >>"$OUT/figures"
 }
 
-sampan_config
 trap 'ended=$?; pods_abandon; (exit $ended); story_end' EXIT
 held >before
 
@@ -34,6 +33,7 @@ parts() {
 	case_ok up
 	figure containerd start "$containerd_took" s
 	for part; do
+		sampan_config
 		part_began=$(now)
 		"pod_$part"
 		figure pod "$part" "$(since "$part_began")" s
